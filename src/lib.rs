@@ -1,0 +1,66 @@
+//! The protocol machines of [`actix-rtc`](https://crates.io/crates/actix-rtc).
+//!
+//! Everything here is a plain value: no sockets, no clock, no threads, no async runtime. Bytes and
+//! the time come in as arguments, and what the machine wants done is drained from it. The whole
+//! stack can therefore run on virtual time over a simulated network, and does so in its tests.
+//!
+//! # The drive loop
+//!
+//! Each machine (`ice::Agent`, `turn::Client`, `dtls::Endpoint`, `sctp::Association`)
+//! is driven alike, and implements [`Machine`]:
+//!
+//! 1. Feed it: `handle_…(now, …)` for what came from the network or from the layer beside it, a
+//!    command of its own (`start`, `send`, `close`, …) for what the application wants, or
+//!    [`Machine::handle_timeout`] when its deadline has passed.
+//! 2. Drain it, until both return `None`: [`Machine::poll_transmit`] gives what is to be sent,
+//!    [`Machine::poll_event`] what the layer above is to know.
+//! 3. Ask [`Machine::poll_timeout`] when it next wants to run, and wait for that or for input.
+//!
+//! Feeding never blocks and never fails for what a *peer* sent: network noise is counted and
+//! dropped. Only a caller's mistake (a message that is too large, a call in the wrong state) is an
+//! `Err`. A machine that cannot go on says so once, with an event that carries a typed reason, and
+//! is inert from then on.
+//!
+//! Time never runs backwards for a machine: a `now` that lies before an earlier one is taken as
+//! that earlier one.
+//!
+//! # The machines do not know each other
+//!
+//! [`ice`], [`dtls`] and [`sctp`] never import one another; whoever owns them (an actor, a test)
+//! carries the outputs of one to the inputs of the next. They share the vocabulary of [`net`],
+//! [`demux`] and [`timer`].
+
+use std::time::Instant;
+
+pub mod demux;
+pub mod dtls;
+pub mod gather;
+pub mod ice;
+pub mod net;
+pub mod random;
+pub mod sctp;
+pub mod sdp;
+pub mod stun;
+pub mod timer;
+pub mod turn;
+
+/// What every protocol machine has in common: the second half of the [drive loop](crate).
+pub trait Machine {
+    /// What the machine sends.
+    type Transmit;
+    /// What the machine tells its owner.
+    type Event;
+
+    /// Tells the machine the time. Early and spurious calls do no harm.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// The next thing to send, `None` when there is nothing at the moment.
+    fn poll_transmit(&mut self, now: Instant) -> Option<Self::Transmit>;
+
+    /// The next thing to tell the owner, in the order in which it happened.
+    fn poll_event(&mut self) -> Option<Self::Event>;
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, `None` for never. May change with
+    /// each call of any other method.
+    fn poll_timeout(&mut self) -> Option<Instant>;
+}
