@@ -14,6 +14,7 @@
 mod builder;
 mod header;
 mod integrity;
+mod parse;
 
 pub mod attribute;
 pub mod binding;
