@@ -59,6 +59,8 @@ impl Random {
 
     /// `len` characters of RFC 8839's `ice-char`, 6 bits of entropy each.
     pub fn ice_chars(&mut self, len: usize) -> String {
-        (0..len).map(|_| ICE_CHARS[(self.bytes::<1>()[0] & 63) as usize] as char).collect()
+        (0..len)
+            .map(|_| ICE_CHARS[(self.bytes::<1>()[0] & 63) as usize] as char)
+            .collect()
     }
 }
