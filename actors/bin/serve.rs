@@ -112,7 +112,7 @@ async fn serve(
     let server = HttpServer::new(move || {
         App::new()
             .configure(app.configure())
-            .configure(actix_rtc::web::page)
+            .configure(actix_rtc::web::page::configure)
             .configure(actix_rtc::web::health(&app))
             .configure(actix_rtc::web::metrics(&metrics))
     })

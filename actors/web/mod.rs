@@ -14,6 +14,7 @@
 mod error;
 mod events;
 mod operations;
+pub mod page;
 mod sessions;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use actix_web::HttpRequest;
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::web::{self, ServiceConfig};
 
-pub use operations::{health, page};
+pub use operations::health;
 #[cfg(feature = "prometheus")]
 pub use operations::metrics;
 
@@ -103,7 +104,3 @@ impl HttpServiceFactory for Mounted {
             .register(config);
     }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -1,24 +1,9 @@
-//! What operators and load balancers ask for, and the demo page.
+//! What operators and load balancers ask for.
 
-use actix_web::http::header;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 
 use crate::runtime::Runtime;
-
-const PAGE: &str = include_str!("page/index.html");
-
-/// The demo page at `/`.
-pub fn page(config: &mut ServiceConfig) {
-    config.route("/", web::get().to(show_page));
-}
-
-async fn show_page() -> impl Responder {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(PAGE)
-}
 
 /// `/healthz`, 200 while the process lives, and `/readyz`, 503 while it is draining.
 pub fn health(runtime: &Runtime) -> impl FnOnce(&mut ServiceConfig) + 'static {
