@@ -268,7 +268,7 @@ impl SctpActor {
             }
             held > 0
         });
-        let retransmits = self.association.stats().retransmissions;
+        let retransmits = self.association.stats().retransmitted_chunks;
         self.scope.metrics.sctp.retransmits.increment(retransmits - self.retransmits);
         self.retransmits = retransmits;
     }
