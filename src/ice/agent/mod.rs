@@ -91,8 +91,18 @@ impl Agent {
     /// An agent in state `new`, with fresh local parameters. A [lite](Config::lite) agent is
     /// controlled whatever `role` says.
     pub fn new(config: Config, role: Role, mut random: Random) -> Agent {
-        let role = if config.lite { Role::Controlled } else { role };
         let parameters = Parameters::generate(&mut random, config.lite);
+        Agent::with_parameters(config, role, parameters, random)
+    }
+
+    /// The same with local parameters that were made, and perhaps shown, before.
+    pub fn with_parameters(
+        config: Config,
+        role: Role,
+        parameters: Parameters,
+        mut random: Random,
+    ) -> Agent {
+        let role = if config.lite { Role::Controlled } else { role };
         let tie_breaker = random.u64();
         Agent {
             checklist: Checklist::new(config.max_pairs),
