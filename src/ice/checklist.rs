@@ -171,11 +171,16 @@ impl Checklist {
         })
     }
 
-    /// No other pair of its foundation is waiting or in progress (RFC 8445 §6.1.4.2).
+    /// No other pair of its foundation is waiting or in progress (RFC 8445 §6.1.4.2). One that
+    /// was not answered at once does not count: it would hold the others back for half a minute.
     fn may_thaw(&self, pair: &Pair) -> bool {
         !self.pairs.iter().any(|p| {
             p.generation == pair.generation
-                && matches!(p.state, PairState::Waiting | PairState::InProgress)
+                && match p.state {
+                    PairState::Waiting => true,
+                    PairState::InProgress => !p.doubtful,
+                    _ => false,
+                }
                 && p.same_foundation(pair)
         })
     }

@@ -45,9 +45,11 @@ fn the_best_pair_of_each_foundation_is_checked_first() {
     // RFC 8445 §6.1.4.2: a foundation with a check in progress holds its others back.
     assert!(!list.has_ordinary(0));
     assert_eq!(next(&mut list), None);
-    list.get_mut(PairId(1)).unwrap().state = Failed;
+    list.get_mut(PairId(1)).unwrap().doubtful = true;
     assert!(list.has_ordinary(0));
     assert_eq!(next(&mut list), Some(3));
+    assert!(!list.has_ordinary(0));
+    list.get_mut(PairId(1)).unwrap().state = Failed;
     list.get_mut(PairId(3)).unwrap().state = Succeeded;
     list.thaw(PairId(3));
     assert_eq!(states(&list), [Waiting, Failed, InProgress, Succeeded]);

@@ -63,16 +63,19 @@ pub enum FailureReason {
     NoCandidatePairs,
     /// The pair in use was not answered for the consent timeout (RFC 7675 §5.1).
     ConsentExpired,
+    /// A restart was begun, the pair in use was lost, and remote parameters never came.
+    RestartUnanswered,
     /// The sockets of all pairs that worked are gone, and no other pair came to work.
     LocalAddressesLost,
 }
 
 impl FailureReason {
     /// All reasons, for tables of labels.
-    pub const ALL: [FailureReason; 4] = [
+    pub const ALL: [FailureReason; 5] = [
         FailureReason::ChecksFailed,
         FailureReason::NoCandidatePairs,
         FailureReason::ConsentExpired,
+        FailureReason::RestartUnanswered,
         FailureReason::LocalAddressesLost,
     ];
 
@@ -82,6 +85,7 @@ impl FailureReason {
             FailureReason::ChecksFailed => "checks_failed",
             FailureReason::NoCandidatePairs => "no_candidate_pairs",
             FailureReason::ConsentExpired => "consent_expired",
+            FailureReason::RestartUnanswered => "restart_unanswered",
             FailureReason::LocalAddressesLost => "local_addresses_lost",
         }
     }
@@ -93,6 +97,7 @@ impl std::fmt::Display for FailureReason {
             FailureReason::ChecksFailed => "no candidate pair works",
             FailureReason::NoCandidatePairs => "there are no candidates that could be paired",
             FailureReason::ConsentExpired => "the peer has not answered for the consent timeout",
+            FailureReason::RestartUnanswered => "the ICE restart was not answered",
             FailureReason::LocalAddressesLost => "the local addresses in use are gone",
         })
     }

@@ -72,6 +72,8 @@ pub(super) struct Pair {
     pub(super) local: Arc<Candidate>,
     pub(super) remote: Arc<Candidate>,
     pub(super) state: PairState,
+    /// Its check had to be retransmitted.
+    pub(super) doubtful: bool,
     /// The local candidate of the valid pair: the one of the mapped address (RFC 8445 §7.2.5.3.2).
     pub(super) mapped: Option<Arc<Candidate>>,
     pub(super) nominated: bool,
@@ -101,6 +103,7 @@ impl Pair {
             local,
             remote,
             state: PairState::Frozen,
+            doubtful: false,
             mapped: None,
             nominated: false,
             nominate_on_success: false,

@@ -48,13 +48,16 @@ pub enum Dropped {
     Indication,
     /// Data from an address that was not authenticated.
     UnauthenticatedData,
+    /// An authentic check of a generation that has failed: not answered, so that the peer's
+    /// consent ends, too (RFC 7675 §5.2).
+    Revoked,
     /// The owner did not drain what was to be sent.
     Undrained,
 }
 
 impl Dropped {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Dropped; 19] = [
+    pub const ALL: [Dropped; 20] = [
         Dropped::NotStun,
         Dropped::WrongMethod,
         Dropped::UnknownBase,
@@ -73,6 +76,7 @@ impl Dropped {
         Dropped::TooMany,
         Dropped::Indication,
         Dropped::UnauthenticatedData,
+        Dropped::Revoked,
         Dropped::Undrained,
     ];
 
@@ -97,6 +101,7 @@ impl Dropped {
             Dropped::TooMany => "too_many",
             Dropped::Indication => "indication",
             Dropped::UnauthenticatedData => "unauthenticated_data",
+            Dropped::Revoked => "revoked",
             Dropped::Undrained => "undrained",
         }
     }

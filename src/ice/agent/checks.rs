@@ -59,6 +59,7 @@ impl Agent {
                     self.counters.checks_retransmitted += 1;
                     if let Some(pair) = self.checklist.get_mut(pair) {
                         pair.counters.retransmissions_sent += 1;
+                        pair.doubtful = true;
                     }
                     self.transmit(path, datagram);
                 }
@@ -74,7 +75,7 @@ impl Agent {
                 } => {
                     self.counters.checks_timed_out += 1;
                     if !self.transactions.has_check(pair) {
-                        self.fail_pair(pair);
+                        self.fail_pair(now, pair);
                     }
                 }
             }
@@ -95,6 +96,7 @@ impl Agent {
             && !use_candidate
         {
             pair.state = PairState::InProgress;
+            pair.doubtful = false;
         }
         self.send_request(now, id, Purpose::Connectivity, use_candidate, rto, tries);
     }
@@ -178,10 +180,12 @@ impl Agent {
     }
 
     /// A check on this pair was refused or never answered.
-    pub(super) fn fail_pair(&mut self, id: PairId) {
+    pub(super) fn fail_pair(&mut self, now: Instant, id: PairId) {
         self.transactions.cancel_checks(id);
         if self.nominating == Some(id) {
             self.nominating = None;
+            // It may be the only one that works, and then is the one to try again.
+            self.nominate_after = Some(now + self.config.initial_rto);
         }
         // Of the pair in use consent decides.
         if self.active != Some(id)
@@ -203,13 +207,14 @@ impl Agent {
             .map(|p| p.id)
             .collect();
         for id in failed {
-            self.fail_pair(id);
+            self.fail_pair(now, id);
+            self.current.may_be_reached = true;
             self.next_check_at = Some(now);
         }
         if let Some(id) = self.nominating
             && self.checklist.get(id).is_some_and(|pair| pair.path == path)
         {
-            self.fail_pair(id);
+            self.fail_pair(now, id);
         }
         if self.active_pair().is_some_and(|pair| pair.path == path) {
             self.suspect_active(now);

@@ -14,8 +14,10 @@ use super::status::Lost;
 use crate::ice::FailureReason;
 use crate::timer::{due, earlier};
 
-/// The longest pause between two probes of a pair that does not answer.
-const MAX_PROBE_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause between two probes of a pair that does not answer: while it is to be decided
+/// whether it is disconnected, and from then on.
+const PROBE_PAUSE: Duration = Duration::from_millis(500);
+const DISCONNECTED_PROBE_PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Consent {
@@ -92,6 +94,10 @@ impl Agent {
         let pause = self.consent_pause();
         let rto = self.config.initial_rto;
         let silence = self.config.silence_probe;
+        let longest = match self.state {
+            State::Disconnected => DISCONNECTED_PROBE_PAUSE,
+            _ => PROBE_PAUSE,
+        };
         let Some(consent) = &mut self.consent else {
             return;
         };
@@ -106,7 +112,7 @@ impl Agent {
             }
         }
         if due(consent.probe_at, now) {
-            consent.probe_pause = (consent.probe_pause * 2).min(MAX_PROBE_PAUSE.max(rto));
+            consent.probe_pause = (consent.probe_pause * 2).min(longest.max(rto));
             consent.probe_at = None;
             send = true;
         }

@@ -44,8 +44,12 @@ pub(super) struct Generation {
     pub(super) candidates: Vec<Arc<Candidate>>,
     /// The peer has no more of them.
     pub(super) ended: bool,
+    /// The peer has a candidate that we cannot check, a name for instance, from which its own
+    /// checks may still come.
+    pub(super) may_be_reached: bool,
     pub(super) early: Vec<EarlyCheck>,
-    pub(super) started_at: Option<Instant>,
+    /// When it was started, or before that, when the restart was called.
+    pub(super) began_at: Option<Instant>,
     /// When the first pair came to work.
     pub(super) first_valid_at: Option<Instant>,
     /// It began while the generation before did not work: a restart forgets that.
@@ -63,8 +67,9 @@ impl Generation {
             },
             candidates: Vec::new(),
             ended: false,
+            may_be_reached: false,
             early: Vec::new(),
-            started_at: None,
+            began_at: None,
             first_valid_at: None,
             forgets_loss: false,
         }

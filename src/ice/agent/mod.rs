@@ -68,6 +68,8 @@ pub struct Agent {
     selected: Option<PairId>,
     /// The pair whose nomination is under way.
     nominating: Option<PairId>,
+    /// A nomination has failed: when to try the next.
+    nominate_after: Option<Instant>,
     /// The pair that carries data, of either generation.
     active: Option<PairId>,
     consent: Option<Consent>,
@@ -121,6 +123,7 @@ impl Agent {
             next_check_at: None,
             selected: None,
             nominating: None,
+            nominate_after: None,
             active: None,
             consent: None,
             lost: None,

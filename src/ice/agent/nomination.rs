@@ -27,6 +27,9 @@ impl Agent {
         if self.role != Role::Controlling || self.nominating.is_some() || !self.may_check() {
             return;
         }
+        if self.nominate_after.is_some_and(|at| now < at) {
+            return;
+        }
         let chosen = match self.selected.and_then(|id| self.checklist.get(id)) {
             None => self.best_to_nominate(now),
             Some(selected) => self.failover(now, selected).or_else(|| {
@@ -72,7 +75,7 @@ impl Agent {
         if self.selected.is_none() {
             self.checklist
                 .best_valid(self.role, self.current.number())?;
-            return self.nomination_deadline();
+            return self.nomination_deadline().max(self.nominate_after);
         }
         None
     }

@@ -43,6 +43,9 @@ impl Agent {
         let Message::Request(request) = binding::decode(&verified)? else {
             return Err(Dropped::Undecodable);
         };
+        if self.failure.is_some() && addressee != Addressee::Early {
+            return Err(Dropped::Revoked);
+        }
         let (key, id) = (credentials.key.clone(), header.transaction_id);
         if !request.unknown.is_empty() {
             self.transmit(

@@ -52,7 +52,7 @@ impl Agent {
             Message::Error { code } => {
                 tracing::debug!(%path, code, "check refused");
                 if transaction.purpose == Purpose::Connectivity {
-                    self.fail_pair(transaction.pair);
+                    self.fail_pair(now, transaction.pair);
                 }
                 self.counters.drop(Dropped::Refused);
             }

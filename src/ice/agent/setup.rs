@@ -82,9 +82,10 @@ impl Agent {
         if self.state == State::Closed {
             return Err(CandidateRejected::Closed);
         }
-        let address = candidate
-            .socket_addr()
-            .ok_or(CandidateRejected::Unresolved)?;
+        let Some(address) = candidate.socket_addr() else {
+            self.current.may_be_reached = true;
+            return Err(CandidateRejected::Unresolved);
+        };
         if candidate.component != 1 {
             return Err(CandidateRejected::UnknownComponent);
         }
@@ -96,6 +97,7 @@ impl Agent {
         if ufrag.is_some() && self.current.is_started() && ufrag != self.remote_ufrag() {
             return Err(CandidateRejected::WrongGeneration);
         }
+        self.current.may_be_reached |= candidate.tcp_type == Some(TcpType::Active);
         self.insert_remote(Arc::new(candidate), address)?;
         self.form_pairs();
         self.settle(now);
@@ -159,17 +161,20 @@ impl Agent {
             let local = self.local_parameters().clone();
             // Checks from the new remote parameters may be here already.
             let early = std::mem::take(&mut self.current.early);
-            self.begin_generation(local);
+            self.begin_generation(now, local);
             self.current.early = early;
         }
         if remote.ice_lite && self.role == Role::Controlled {
             self.switch_role(Role::Controlling);
         }
         self.current.forgets_loss = matches!(self.state, State::Disconnected | State::Failed);
-        self.current.started_at = Some(now);
+        self.current.began_at = Some(now);
         self.current.secrets.set_remote(remote);
         self.failure = None;
         self.lost = None;
+        if self.state == State::Failed {
+            self.enter(now, State::Checking);
+        }
         self.forget_other_generations();
         self.form_pairs();
         self.resume_early_checks(now);
@@ -184,7 +189,7 @@ impl Agent {
         let now = self.clock.advance(now);
         let parameters = Parameters::generate(&mut self.random, self.config.lite);
         if self.state != State::Closed {
-            self.begin_generation(parameters.clone());
+            self.begin_generation(now, parameters.clone());
             self.settle(now);
         }
         parameters
@@ -256,7 +261,7 @@ impl Agent {
         }
     }
 
-    fn begin_generation(&mut self, local: Parameters) {
+    fn begin_generation(&mut self, now: Instant, local: Parameters) {
         let number = self.current.number().wrapping_add(1);
         let old = std::mem::replace(&mut self.current, Generation::new(number, local));
         let carries = |g: u32| self.active_pair().is_some_and(|pair| pair.generation == g);
@@ -267,6 +272,7 @@ impl Agent {
         if old.is_started() && !keeps_older {
             self.previous = Some(old.secrets);
         }
+        self.current.began_at = Some(now);
         self.counters.restarts += 1;
         self.selected = None;
         self.nominating = None;

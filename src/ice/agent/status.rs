@@ -100,10 +100,17 @@ impl Agent {
             return (!waits).then_some(reason);
         }
         let patient_until = self.patient_until()?;
-        // RFC 8863 §4: not before the time has passed, unless no candidate can come any more.
-        // A lite agent waits for the peer's checks, so nothing ends its patience sooner.
-        let exhausted =
-            self.current.ended && !self.gathering && !self.local.is_empty() && !self.config.lite;
+        if !self.current.is_started() {
+            let gave_up = self.state != State::New && now >= patient_until;
+            return gave_up.then_some(FailureReason::RestartUnanswered);
+        }
+        // RFC 8863 §4: not before the time has passed, unless no candidate can come any more. A
+        // lite agent waits for the peer's checks, and so does one that cannot check all there is.
+        let exhausted = self.current.ended
+            && !self.gathering
+            && !self.local.is_empty()
+            && !self.current.may_be_reached
+            && !self.config.lite;
         if self.has_pending() || !(exhausted || now >= patient_until) {
             return None;
         }
@@ -118,11 +125,11 @@ impl Agent {
 
     fn patient_until(&self) -> Option<Instant> {
         self.current
-            .started_at
+            .began_at
             .map(|at| at + self.config.failure_patience)
     }
 
-    /// Nothing is sent any more but answers.
+    /// Nothing is sent any more, but answers to checks of a generation to come.
     fn give_up(&mut self) {
         self.active = None;
         self.consent = None;

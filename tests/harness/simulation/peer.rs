@@ -1,0 +1,404 @@
+//! One side of a session: an ICE agent, its sockets, and what a gatherer does for it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use actix_rtc_proto::Machine;
+use actix_rtc_proto::ice::{Agent, Candidate, Event, FailureReason, State, Transmit};
+use actix_rtc_proto::net::{Path, Protocol};
+use actix_rtc_proto::random::Random;
+use actix_rtc_proto::stun::{self, Class, TransactionId, attribute, binding};
+use actix_rtc_proto::timer::earlier;
+use bytes::Bytes;
+
+use super::network::{Datagram, HostId, Network, Tunnel};
+
+/// How often a request to a server is repeated.
+const GATHER_PAUSE: Duration = Duration::from_millis(250);
+const GATHER_TRIES: u32 = 20;
+
+/// A request to a server that has not been answered.
+#[derive(Debug)]
+struct Gathering {
+    base: SocketAddr,
+    server: SocketAddr,
+    /// `None` for an allocation.
+    transaction: Option<TransactionId>,
+    next: Instant,
+    tries: u32,
+}
+
+/// A relayed address and the socket that talks to its server.
+#[derive(Debug, Clone, Copy)]
+struct Relay {
+    relayed: SocketAddr,
+    base: SocketAddr,
+    server: SocketAddr,
+}
+
+/// Data that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) at: Duration,
+    pub(crate) path: Path,
+    pub(crate) payload: Bytes,
+    /// Whether the agent believed it.
+    pub(crate) believed: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) agent: Agent,
+    pub(crate) host: HostId,
+    start: Instant,
+    random: Random,
+    sockets: Vec<SocketAddr>,
+    relays: Vec<Relay>,
+    gathering: Vec<Gathering>,
+    /// The STUN servers that were asked: what they send is nothing for the agent.
+    servers: Vec<SocketAddr>,
+    /// Candidates that have not been signalled yet.
+    pub(crate) to_signal: Vec<Candidate>,
+    pub(crate) log: Vec<(Duration, Event)>,
+    pub(crate) received: Vec<Received>,
+    /// When success responses were delivered to this agent.
+    pub(crate) answers: Vec<Instant>,
+    /// The latest one of each path.
+    pub(crate) answers_on: HashMap<Path, Instant>,
+    /// The path that carried data last.
+    pub(crate) last_path: Option<Path>,
+    /// What was sent, when and where.
+    pub(crate) sent: Vec<(Duration, Path, Bytes)>,
+    state: State,
+    failure: Option<FailureReason>,
+    port: u16,
+}
+
+impl Peer {
+    pub(crate) fn new(agent: Agent, host: HostId, start: Instant, random: Random) -> Peer {
+        Peer {
+            state: agent.state(),
+            agent,
+            host,
+            start,
+            random,
+            sockets: Vec::new(),
+            relays: Vec::new(),
+            gathering: Vec::new(),
+            servers: Vec::new(),
+            to_signal: Vec::new(),
+            log: Vec::new(),
+            received: Vec::new(),
+            answers: Vec::new(),
+            answers_on: HashMap::new(),
+            last_path: None,
+            sent: Vec::new(),
+            failure: None,
+            port: 5000,
+        }
+    }
+
+    /// Opens a socket on an interface; its host candidate is there at once.
+    pub(crate) fn open(&mut self, now: Instant, ip: IpAddr) -> SocketAddr {
+        self.port += 1;
+        let base = SocketAddr::new(ip, self.port);
+        self.sockets.push(base);
+        // RFC 8445 §5.1.2.1: each interface has a preference of its own.
+        let preference = 65_535 - self.sockets.len() as u16;
+        let host = Candidate::host(base, Protocol::Udp).with_local_preference(preference);
+        self.add(now, host, base);
+        base
+    }
+
+    pub(crate) fn sockets(&self) -> &[SocketAddr] {
+        &self.sockets
+    }
+
+    /// Closes the sockets of an interface.
+    pub(crate) fn close_sockets(&mut self, now: Instant, ip: IpAddr) {
+        let gone = |base: &SocketAddr| base.ip() == ip;
+        for base in self.sockets.extract_if(.., |base| gone(base)) {
+            self.agent.remove_local_base(now, base);
+        }
+        for relay in self.relays.extract_if(.., |relay| gone(&relay.base)) {
+            self.agent.remove_local_base(now, relay.relayed);
+        }
+        self.gathering.retain(|g| !gone(&g.base));
+    }
+
+    /// Asks a STUN server for a server-reflexive candidate.
+    pub(crate) fn discover(&mut self, now: Instant, base: SocketAddr, server: SocketAddr) {
+        let transaction = Some(TransactionId::random(&mut self.random));
+        self.servers.push(server);
+        self.gathering.push(Gathering {
+            base,
+            server,
+            transaction,
+            next: now,
+            tries: 0,
+        });
+    }
+
+    /// Asks a TURN server for a relayed candidate.
+    pub(crate) fn allocate(&mut self, now: Instant, base: SocketAddr, server: SocketAddr) {
+        self.gathering.push(Gathering {
+            base,
+            server,
+            transaction: None,
+            next: now,
+            tries: 0,
+        });
+    }
+
+    /// Sends data the way the agent says. `false` when there is none.
+    pub(crate) fn send_data(&mut self, now: Instant, net: &mut Network, payload: &[u8]) -> bool {
+        let Some(path) = self.agent.send_path() else {
+            return false;
+        };
+        self.transmit(now, net, path, Bytes::copy_from_slice(payload));
+        true
+    }
+
+    /// The states that were entered, with their times.
+    pub(crate) fn states(&self) -> Vec<(Duration, State)> {
+        let state = |(at, event): &(Duration, Event)| match event {
+            Event::StateChanged(state) => Some((*at, *state)),
+            _ => None,
+        };
+        self.log.iter().filter_map(state).collect()
+    }
+
+    /// The states that were entered, without their times.
+    pub(crate) fn state_names(&self) -> Vec<State> {
+        self.states().into_iter().map(|(_, state)| state).collect()
+    }
+
+    /// When a state was first entered.
+    pub(crate) fn entered(&self, state: State) -> Option<Duration> {
+        self.states()
+            .into_iter()
+            .find(|(_, s)| *s == state)
+            .map(|(at, _)| at)
+    }
+
+    /// When a state was last entered.
+    pub(crate) fn last_entered(&self, state: State) -> Option<Duration> {
+        self.states()
+            .into_iter()
+            .rev()
+            .find(|(_, s)| *s == state)
+            .map(|(at, _)| at)
+    }
+
+    /// "local-remote" of the pair in use, by candidate types.
+    pub(crate) fn pair_kinds(&self) -> Option<String> {
+        let pair = self.agent.selected_pair()?;
+        Some(format!("{}-{}", pair.local.kind, pair.remote.kind))
+    }
+
+    /// A datagram has arrived at the host.
+    pub(crate) fn receive(&mut self, now: Instant, datagram: Datagram) {
+        let Datagram {
+            from,
+            to,
+            payload,
+            tunnel,
+        } = datagram;
+        match tunnel {
+            Some(Tunnel::Allocated { relayed, mapped }) => {
+                self.allocated(now, to, from, relayed, mapped);
+            }
+            Some(Tunnel::Data { relayed, peer }) => {
+                if self.relays.iter().any(|r| r.relayed == relayed) {
+                    self.demultiplex(now, Path::udp(relayed, peer), payload);
+                }
+            }
+            Some(Tunnel::Allocate) => {}
+            None if self.sockets.contains(&to) => {
+                if !self.discovered(now, to, from, &payload) {
+                    self.demultiplex(now, Path::udp(to, from), payload);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn demultiplex(&mut self, now: Instant, path: Path, payload: Bytes) {
+        match stun::peek(&payload) {
+            Some(header) => {
+                if header.class == Class::SuccessResponse {
+                    self.answers.push(now);
+                    self.answers_on.insert(path, now);
+                }
+                self.agent.handle_datagram(now, path, &payload);
+            }
+            None => {
+                let believed = self.agent.handle_data(now, &path);
+                self.received.push(Received {
+                    at: now - self.start,
+                    path,
+                    payload,
+                    believed,
+                });
+            }
+        }
+    }
+
+    fn discovered(
+        &mut self,
+        now: Instant,
+        base: SocketAddr,
+        from: SocketAddr,
+        payload: &[u8],
+    ) -> bool {
+        if !self.servers.contains(&from) {
+            return false;
+        }
+        let Some(header) = stun::peek(payload) else {
+            return true;
+        };
+        let mine = |g: &Gathering| g.server == from && g.transaction == Some(header.transaction_id);
+        let Some(index) = self.gathering.iter().position(mine) else {
+            return true;
+        };
+        self.gathering.remove(index);
+        let mapped = stun::attributes(payload)
+            .find(|a| a.kind == attribute::XOR_MAPPED_ADDRESS)
+            .and_then(|a| a.xor_address(header.transaction_id));
+        if let Some(mapped) = mapped.filter(|mapped| *mapped != base) {
+            let candidate = Candidate::server_reflexive(mapped, base, Protocol::Udp, from.ip());
+            self.add(now, candidate, base);
+        }
+        true
+    }
+
+    fn allocated(
+        &mut self,
+        now: Instant,
+        base: SocketAddr,
+        server: SocketAddr,
+        relayed: SocketAddr,
+        mapped: SocketAddr,
+    ) {
+        let waiting = |g: &Gathering| g.base == base && g.transaction.is_none();
+        let Some(index) = self.gathering.iter().position(waiting) else {
+            return;
+        };
+        self.gathering.remove(index);
+        self.relays.push(Relay {
+            relayed,
+            base,
+            server,
+        });
+        self.add(
+            now,
+            Candidate::relayed(relayed, mapped, server.ip()),
+            relayed,
+        );
+    }
+
+    fn add(&mut self, now: Instant, candidate: Candidate, base: SocketAddr) {
+        self.to_signal.push(candidate.clone());
+        self.agent.add_local_candidate(now, candidate, base);
+    }
+
+    /// Whether a server may still answer.
+    pub(crate) fn is_gathering(&self) -> bool {
+        !self.gathering.is_empty()
+    }
+
+    pub(crate) fn next_timeout(&mut self) -> Option<Instant> {
+        let gather = self.gathering.iter().map(|g| g.next).min();
+        earlier(gather, self.agent.poll_timeout())
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, net: &mut Network) {
+        let mut requests = Vec::new();
+        for g in self.gathering.iter_mut().filter(|g| g.next <= now) {
+            g.next = now + GATHER_PAUSE;
+            g.tries += 1;
+            let (payload, tunnel) = match g.transaction {
+                Some(id) => (binding::discovery(id), None),
+                None => (Bytes::new(), Some(Tunnel::Allocate)),
+            };
+            requests.push(Datagram {
+                from: g.base,
+                to: g.server,
+                payload,
+                tunnel,
+            });
+        }
+        self.gathering.retain(|g| g.tries < GATHER_TRIES);
+        for request in requests {
+            // A server that cannot be reached is one that does not answer.
+            let _ = net.send(now, self.host, request);
+        }
+        self.agent.handle_timeout(now);
+    }
+
+    /// Carries out what the agent wants.
+    pub(crate) fn drain(&mut self, now: Instant, net: &mut Network) {
+        loop {
+            while let Some(event) = self.agent.poll_event() {
+                self.note(now, event);
+            }
+            let Some(Transmit { path, datagram }) = self.agent.poll_transmit(now) else {
+                break;
+            };
+            self.transmit(now, net, path, datagram);
+        }
+    }
+
+    fn transmit(&mut self, now: Instant, net: &mut Network, path: Path, payload: Bytes) {
+        self.sent.push((now - self.start, path, payload.clone()));
+        let relay = self.relays.iter().find(|r| r.relayed == path.local);
+        let datagram = match relay {
+            Some(relay) => Datagram {
+                from: relay.base,
+                to: relay.server,
+                payload,
+                tunnel: Some(Tunnel::Data {
+                    relayed: relay.relayed,
+                    peer: path.remote,
+                }),
+            },
+            None => Datagram {
+                from: path.local,
+                to: path.remote,
+                payload,
+                tunnel: None,
+            },
+        };
+        if net.send(now, self.host, datagram).is_err() {
+            self.agent.handle_send_error(now, path);
+        }
+    }
+
+    /// Logs an event and checks that it may happen: the transition table, and the error event
+    /// before the state that it causes.
+    fn note(&mut self, now: Instant, event: Event) {
+        match &event {
+            Event::StateChanged(state) => {
+                assert!(
+                    self.state.successors().contains(state),
+                    "{} -> {state} is not in the table",
+                    self.state
+                );
+                assert_eq!(
+                    *state == State::Failed,
+                    self.failure.take().is_some(),
+                    "a failure is said right before its state"
+                );
+                self.state = *state;
+            }
+            Event::Failed(reason) => self.failure = Some(*reason),
+            Event::SelectedPairChanged(pair) => self.last_path = Some(pair.path),
+            _ => assert_eq!(
+                self.failure, None,
+                "nothing comes between a failure and its state"
+            ),
+        }
+        self.log.push((now - self.start, event));
+    }
+}
