@@ -72,7 +72,7 @@ impl SctpActor {
         SctpActor {
             association: Association::new(config, scope.random()),
             alarm: Alarm::start(ctx),
-            port: Arc::new(Port::new(ctx.address())),
+            port: Arc::new(Port::new(ctx.address(), scope.metrics.sctp.backpressure.clone())),
             scope,
             dtls,
             supervisor,
