@@ -49,7 +49,11 @@ pub struct Path {
 impl Path {
     /// A UDP path; both addresses are made [`canonical`].
     pub fn udp(local: SocketAddr, remote: SocketAddr) -> Path {
-        Path { protocol: Protocol::Udp, local: canonical(local), remote: canonical(remote) }
+        Path {
+            protocol: Protocol::Udp,
+            local: canonical(local),
+            remote: canonical(remote),
+        }
     }
 }
 
@@ -86,8 +90,15 @@ pub struct Segments {
 impl Segments {
     /// Cuts `contents` into datagrams of `segment_size` bytes; a size of 0 means one datagram.
     pub fn new(contents: Bytes, segment_size: usize) -> Segments {
-        let segment_size = if segment_size == 0 { contents.len() } else { segment_size };
-        Segments { contents, segment_size }
+        let segment_size = if segment_size == 0 {
+            contents.len()
+        } else {
+            segment_size
+        };
+        Segments {
+            contents,
+            segment_size,
+        }
     }
 
     /// All bytes, back to back.
@@ -112,14 +123,19 @@ impl Segments {
 
     /// How many datagrams there are.
     pub fn count(&self) -> usize {
-        if self.segment_size == 0 { 0 } else { self.contents.len().div_ceil(self.segment_size) }
+        if self.segment_size == 0 {
+            0
+        } else {
+            self.contents.len().div_ceil(self.segment_size)
+        }
     }
 
     /// The datagrams one by one, as slices that share the same buffer.
     pub fn iter(&self) -> impl Iterator<Item = Bytes> + '_ {
         (0..self.count()).map(|i| {
             let start = i * self.segment_size;
-            self.contents.slice(start..(start + self.segment_size).min(self.contents.len()))
+            self.contents
+                .slice(start..(start + self.segment_size).min(self.contents.len()))
         })
     }
 }
@@ -182,7 +198,8 @@ impl Coalescer {
         let start = self.buffer.len();
         if self.buffer.capacity() - start < capacity {
             // Room for a whole batch at once instead of one reallocation per datagram.
-            self.buffer.reserve(capacity.max(MAX_BYTES - start.min(MAX_BYTES)));
+            self.buffer
+                .reserve(capacity.max(MAX_BYTES - start.min(MAX_BYTES)));
         }
         self.buffer.resize(start + capacity, 0);
         let written = write(&mut self.buffer[start..]).unwrap_or(0).min(capacity);

@@ -14,13 +14,19 @@ fn canonical_addresses_have_one_form() {
 }
 
 fn datagrams(segments: &[Segments]) -> Vec<Vec<u8>> {
-    segments.iter().flat_map(|s| s.iter().map(|d| d.to_vec()).collect::<Vec<_>>()).collect()
+    segments
+        .iter()
+        .flat_map(|s| s.iter().map(|d| d.to_vec()).collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
 fn segments_give_back_each_datagram() {
     let s = Segments::new(Bytes::from_static(b"aabbc"), 2);
-    assert_eq!(datagrams(std::slice::from_ref(&s)), [&b"aa"[..], b"bb", b"c"]);
+    assert_eq!(
+        datagrams(std::slice::from_ref(&s)),
+        [&b"aa"[..], b"bb", b"c"]
+    );
     assert_eq!((s.count(), s.len(), s.is_empty()), (3, 5, false));
     assert_eq!(Segments::from(Bytes::new()).count(), 0);
     assert_eq!(Segments::from(Bytes::from_static(b"abc")).count(), 1);
@@ -29,8 +35,11 @@ fn segments_give_back_each_datagram() {
 #[test]
 fn coalescer_joins_equal_sizes_and_lets_only_the_last_be_shorter() {
     let sizes = [5, 5, 5, 3, 3, 4, 4, 2, 9, 1];
-    let sent: Vec<Vec<u8>> =
-        sizes.iter().enumerate().map(|(i, n)| vec![i as u8 + 1; *n]).collect();
+    let sent: Vec<Vec<u8>> = sizes
+        .iter()
+        .enumerate()
+        .map(|(i, n)| vec![i as u8 + 1; *n])
+        .collect();
     let mut pushed = Coalescer::default();
     let mut written = Coalescer::default();
     for d in &sent {
@@ -44,7 +53,10 @@ fn coalescer_joins_equal_sizes_and_lets_only_the_last_be_shorter() {
     let (pushed, written) = (pushed.take(), written.take());
     assert_eq!(pushed, written);
     assert_eq!(datagrams(&pushed), sent);
-    assert_eq!(pushed.iter().map(Segments::count).collect::<Vec<_>>(), [4, 1, 3, 2]);
+    assert_eq!(
+        pushed.iter().map(Segments::count).collect::<Vec<_>>(),
+        [4, 1, 3, 2]
+    );
 }
 
 #[test]

@@ -1,0 +1,360 @@
+//! Which server is asked from which socket, and when.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::base::Base;
+use super::binding::{Failed, Outcome, Target};
+use super::config::Policy;
+use super::event::{
+    Allocation, Event, FailureReason, Gathered, GatheredKind, Lookup, LookupId, ServerFailed, State,
+};
+use super::gatherer::{Gatherer, MAX_ATTEMPTS, MAX_CANDIDATES};
+use super::server::{IceServer, MAX_URLS, ServerError};
+use super::url::{Host, Scheme, ServerUrl, Transport};
+use crate::net::{Path, Protocol, canonical};
+use crate::turn::Credentials;
+
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) url: ServerUrl,
+    credentials: Option<Credentials>,
+    pub(super) addresses: Addresses,
+}
+
+#[derive(Debug)]
+pub(super) enum Addresses {
+    Pending {
+        deadline: Instant,
+    },
+    Known(Vec<SocketAddr>),
+    /// There are none, or they are not wanted.
+    None,
+}
+
+/// One STUN transaction or one allocation that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) target: Target,
+    /// For an allocation after a redirection.
+    pub(super) domain: Option<String>,
+}
+
+impl Gatherer {
+    pub(super) fn parse(
+        &self,
+        now: Instant,
+        servers: &[IceServer],
+    ) -> Result<Vec<Server>, ServerError> {
+        let mut parsed = Vec::new();
+        for server in servers {
+            for url in server.parse()? {
+                if parsed.len() == MAX_URLS {
+                    return Err(ServerError::TooManyUrls);
+                }
+                let addresses = match url.host() {
+                    Host::Ip(ip) => {
+                        Addresses::Known(vec![canonical(SocketAddr::new(*ip, url.port()))])
+                    }
+                    Host::Name(_) => Addresses::Pending {
+                        deadline: now + self.config.server_timeout,
+                    },
+                };
+                parsed.push(Server {
+                    url,
+                    credentials: server.credentials(),
+                    addresses,
+                });
+            }
+        }
+        Ok(parsed)
+    }
+
+    pub(super) fn offer_host(&mut self, base: &Base) {
+        if self.config.policy == Policy::Relay {
+            return;
+        }
+        for address in base.host_addresses().collect::<Vec<_>>() {
+            self.offer(Gathered {
+                kind: GatheredKind::Host,
+                protocol: base.protocol,
+                address,
+                base: base.address,
+                related: None,
+                url: None,
+            });
+        }
+    }
+
+    /// Looks the server's name up, or asks it at once when that is not needed.
+    pub(super) fn open(&mut self, index: usize) {
+        let server = &mut self.servers[index];
+        let url = server.url.clone();
+        if self.config.policy == Policy::Relay && !url.scheme().is_turn() {
+            // Not even its name is looked up: the policy wants nothing from it.
+            server.addresses = Addresses::None;
+            return;
+        }
+        if url.scheme() == Scheme::Stuns || url.transport() == Transport::Dtls {
+            let reason = FailureReason::UnsupportedTransport(url.transport());
+            self.lookup_failed(index, reason);
+            return;
+        }
+        match url.host() {
+            Host::Ip(_) => self.ask_first(index),
+            Host::Name(name) => {
+                let (name, port) = (name.clone(), url.port());
+                let lookup = Lookup {
+                    id: LookupId(index),
+                    url,
+                    name,
+                    port,
+                };
+                self.events.push_back(Event::Lookup(lookup));
+            }
+        }
+    }
+
+    pub(super) fn lookup_failed(&mut self, index: usize, reason: FailureReason) {
+        self.servers[index].addresses = Addresses::None;
+        let url = self.servers[index].url.clone();
+        let failed = ServerFailed {
+            url,
+            address: None,
+            server: None,
+            reason,
+        };
+        self.events.push_back(Event::ServerFailed(failed));
+    }
+
+    /// Asks a server whose addresses have just become known.
+    pub(super) fn ask_first(&mut self, index: usize) {
+        let bases = self.bases.clone();
+        if self.ask(index, &bases) {
+            return;
+        }
+        let server = &self.servers[index];
+        let address = match &server.addresses {
+            Addresses::Known(addresses) => addresses.first().copied(),
+            _ => None,
+        };
+        self.events.push_back(Event::ServerFailed(ServerFailed {
+            url: server.url.clone(),
+            address: None,
+            server: address,
+            reason: FailureReason::NoUsableAddress,
+        }));
+    }
+
+    /// Queues what is to be asked of a server from these sockets; `false` when there is nothing.
+    pub(super) fn ask(&mut self, index: usize, bases: &[Base]) -> bool {
+        let Addresses::Known(addresses) = &self.servers[index].addresses else {
+            return false;
+        };
+        let is_turn = self.servers[index].url.scheme().is_turn();
+        // An allocation gets a socket of its own, so one for each of our addresses is enough,
+        // however many sockets that has.
+        let mut asked_from: Vec<IpAddr> = if is_turn {
+            self.allocations
+                .locals(index)
+                .chain(self.queued_locals(index))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let mut asked = false;
+        for base in bases {
+            let ip = base.address.ip();
+            let Some(&server) = addresses.iter().find(|&&address| base.reaches(address)) else {
+                continue;
+            };
+            if is_turn {
+                asked = true;
+                if asked_from.contains(&ip) {
+                    continue;
+                }
+                asked_from.push(ip);
+            } else if base.protocol != Protocol::Udp {
+                continue;
+            }
+            asked = true;
+            let path = Path::udp(base.address, server);
+            let target = Target {
+                server: index,
+                path,
+                tried: Vec::new(),
+            };
+            self.jobs.push_back(Job {
+                target,
+                domain: None,
+            });
+        }
+        asked
+    }
+
+    fn queued_locals(&self, server: usize) -> impl Iterator<Item = IpAddr> + '_ {
+        let jobs = self
+            .jobs
+            .iter()
+            .filter(move |job| job.target.server == server);
+        jobs.map(|job| job.target.path.local.ip())
+    }
+
+    /// Starts what has its turn, and notices when all is done.
+    pub(super) fn run(&mut self, now: Instant) {
+        while !self.jobs.is_empty() && self.next_job.is_none_or(|at| at <= now) {
+            if let Some(job) = self.jobs.pop_front() {
+                // RFC 8445 §14.2: one new transaction every Ta.
+                self.next_job = Some(now + self.config.ta);
+                self.start_job(now, job);
+            }
+        }
+        let waits_for_name = self
+            .servers
+            .iter()
+            .any(|s| matches!(s.addresses, Addresses::Pending { .. }));
+        let is_busy = waits_for_name
+            || !self.jobs.is_empty()
+            || self.bindings.is_gathering()
+            || self.allocations.is_gathering();
+        match self.state {
+            State::Gathering if !is_busy => self.change_state(State::Complete),
+            State::Complete if is_busy => self.change_state(State::Gathering),
+            _ => {}
+        }
+    }
+
+    fn start_job(&mut self, now: Instant, Job { target, domain }: Job) {
+        let server = &self.servers[target.server];
+        let Some(credentials) = server
+            .credentials
+            .clone()
+            .filter(|_| server.url.scheme().is_turn())
+        else {
+            // RFC 8445 §14.3
+            let many = u32::try_from(self.jobs.len()).unwrap_or(u32::MAX);
+            let rto = self.config.rto.max(self.config.ta.saturating_mul(many));
+            self.bindings
+                .start(now, target, rto, &self.config, &mut self.random);
+            return;
+        };
+        let deadline = now + self.config.allocation_timeout;
+        let id = self
+            .allocations
+            .begin(target.clone(), domain.clone(), deadline);
+        self.events.push_back(Event::Allocate(Allocation {
+            id,
+            url: server.url.clone(),
+            transport: server.url.transport(),
+            server: target.path.remote,
+            domain,
+            local: target.path.local.ip(),
+            credentials,
+        }));
+    }
+
+    pub(super) fn binding_ended(&mut self, now: Instant, outcome: Outcome) {
+        let Outcome {
+            mut target,
+            renewal,
+            result,
+        } = outcome;
+        let asked = target.path.remote;
+        match result {
+            Ok(address) => {
+                self.offer(Gathered {
+                    kind: GatheredKind::ServerReflexive,
+                    protocol: Protocol::Udp,
+                    address,
+                    base: target.path.local,
+                    related: Some(target.path.local),
+                    url: Some(self.servers[target.server].url.clone()),
+                });
+                if !renewal {
+                    self.bindings.keep(now, target, &self.config);
+                }
+            }
+            Err(_) if renewal => self.counters.keepalives_failed += 1,
+            Err(failed) => {
+                target.tried.push(asked);
+                let (reason, alternative) = match failed {
+                    Failed::Redirected(address) => {
+                        let text = format!("Try Alternate: {address}");
+                        (FailureReason::Refused { code: 300, text }, Some(address))
+                    }
+                    Failed::Because(FailureReason::Unreachable) => {
+                        (FailureReason::Unreachable, self.untried(&target))
+                    }
+                    // No second address after a timeout: `server_timeout` is spent.
+                    Failed::Because(reason) => (reason, None),
+                };
+                match alternative {
+                    Some(address) if self.may_try(&target, address, false) => {
+                        target.path.remote = address;
+                        self.jobs.push_back(Job {
+                            target,
+                            domain: None,
+                        });
+                    }
+                    _ => {
+                        target.path.remote = asked;
+                        self.failed(&target, reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Another address of the same server that can be asked from the same socket.
+    pub(super) fn untried(&self, target: &Target) -> Option<SocketAddr> {
+        let Addresses::Known(addresses) = &self.servers[target.server].addresses else {
+            return None;
+        };
+        let base = Base::udp(target.path.local);
+        addresses
+            .iter()
+            .copied()
+            .find(|a| base.reaches(*a) && !target.tried.contains(a))
+    }
+
+    /// RFC 8489 §10: a server that was asked before is not asked again, which ends any loop. The
+    /// one exception is a fresh port after a mismatch, once.
+    pub(super) fn may_try(&self, target: &Target, address: SocketAddr, again: bool) -> bool {
+        let address = canonical(address);
+        let before = target
+            .tried
+            .iter()
+            .filter(|&&tried| tried == address)
+            .count();
+        target.tried.len() < MAX_ATTEMPTS
+            && before <= usize::from(again)
+            && Base::udp(target.path.local).reaches(address)
+    }
+
+    pub(super) fn failed(&mut self, target: &Target, reason: FailureReason) {
+        self.events.push_back(Event::ServerFailed(ServerFailed {
+            url: self.servers[target.server].url.clone(),
+            address: Some(target.path.local),
+            server: Some(target.path.remote),
+            reason,
+        }));
+    }
+
+    pub(super) fn offer(&mut self, candidate: Gathered) {
+        let key = (candidate.protocol, candidate.address, candidate.base);
+        // RFC 8445 §5.1.3
+        if self.found.contains(&key) {
+            self.counters.candidates_redundant += 1;
+        } else if self.found.len() >= MAX_CANDIDATES {
+            self.counters.candidates_over_limit += 1;
+        } else {
+            self.found.push(key);
+            self.events.push_back(Event::Candidate(candidate));
+        }
+    }
+
+    pub(super) fn change_state(&mut self, state: State) {
+        self.state = state;
+        self.events.push_back(Event::StateChanged(state));
+    }
+}

@@ -1,0 +1,28 @@
+//! The attribute types that are written or looked for by hand (RFC 8489 §18.3, RFC 8445 §16.1).
+
+/// USERNAME.
+pub const USERNAME: u16 = 0x0006;
+/// MESSAGE-INTEGRITY, with HMAC-SHA1.
+pub const MESSAGE_INTEGRITY: u16 = 0x0008;
+/// ERROR-CODE.
+pub const ERROR_CODE: u16 = 0x0009;
+/// UNKNOWN-ATTRIBUTES.
+pub const UNKNOWN_ATTRIBUTES: u16 = 0x000A;
+/// MESSAGE-INTEGRITY-SHA256.
+pub const MESSAGE_INTEGRITY_SHA256: u16 = 0x001C;
+/// XOR-MAPPED-ADDRESS.
+pub const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+/// PRIORITY, of ICE.
+pub const PRIORITY: u16 = 0x0024;
+/// USE-CANDIDATE, of ICE.
+pub const USE_CANDIDATE: u16 = 0x0025;
+/// SOFTWARE.
+pub const SOFTWARE: u16 = 0x8022;
+/// FINGERPRINT.
+pub const FINGERPRINT: u16 = 0x8028;
+/// ICE-CONTROLLED.
+pub const ICE_CONTROLLED: u16 = 0x8029;
+/// ICE-CONTROLLING.
+pub const ICE_CONTROLLING: u16 = 0x802A;
+/// ALTERNATE-SERVER.
+pub const ALTERNATE_SERVER: u16 = 0x8023;
