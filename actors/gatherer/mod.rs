@@ -33,7 +33,7 @@ use crate::metrics::Direction;
 use crate::mux::{Mux, MuxLease};
 use crate::proto::Machine;
 use crate::proto::gather::{
-    self, Base, Gathered, GatheredKind, Gatherer, IceServer, Lookup, LookupError,
+    self, Base, Gathered, GatheredKind, Gatherer, Host, IceServer, Lookup, LookupError,
 };
 use crate::proto::ice::Candidate;
 use crate::proto::net::{Path, Segments};
@@ -194,14 +194,18 @@ impl GathererActor {
 
     fn found(&mut self, gathered: &Gathered) {
         let Gathered { address, base, related, protocol, .. } = *gathered;
+        // The server is part of the foundation (RFC 8445 §5.1.1.3), as far as it is known here.
+        let server = match gathered.url.as_ref().map(|url| url.host()) {
+            Some(Host::Ip(ip)) => *ip,
+            Some(Host::Name(_)) | None => base.ip(),
+        };
+        let related = related.unwrap_or(base);
         let candidate = match gathered.kind {
             GatheredKind::Host => Candidate::host(address, protocol),
             GatheredKind::ServerReflexive => {
-                Candidate::server_reflexive(address, related.unwrap_or(base), protocol)
+                Candidate::server_reflexive(address, related, protocol, server)
             }
-            GatheredKind::Relayed => {
-                Candidate::relayed(address, related.unwrap_or(base), protocol)
-            }
+            GatheredKind::Relayed => Candidate::relayed(address, related, server),
         };
         self.candidates.push((candidate.clone(), base));
         let shown = self.candidates.iter().map(|(candidate, _)| candidate.clone()).collect();
@@ -401,7 +405,7 @@ fn look_up(ctx: &mut Context<GathererActor>, lookup: Lookup) {
             Err(_) => Err(LookupError::Timeout),
         }
     };
-    ctx.spawn(query.into_actor().map(move |found, actor: &mut GathererActor, ctx| {
+    ctx.spawn(actix::fut::wrap_future(query).map(move |found, actor: &mut GathererActor, ctx| {
         actor.machine.handle_lookup(now(), id, found.as_deref().map_err(|error| *error));
         actor.drain(ctx);
     }));
