@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Finds and installs what the tests need; sourced by run.sh.
 #
 # The output of installers is thrown away: it names hosts that are nobody's business here.

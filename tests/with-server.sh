@@ -33,8 +33,9 @@ said=$(mktemp)
 "${server[@]}" >"$said" 2>&1 </dev/null &
 pid=$!
 
+# shellcheck disable=SC2317  # called by the trap
 finish() {
-    kill -KILL "$pid" 2>/dev/null || true
+    if [ -n "$pid" ]; then kill -KILL "$pid" 2>/dev/null || true; fi
     rm -f "$said"
 }
 trap finish EXIT
@@ -85,6 +86,8 @@ while alive; do
 done
 ended=0
 wait "$pid" || ended=$?
+# The number may be somebody else's from now on.
+pid=
 if [ $ended -ne 0 ]; then give_up "the server ended with status $ended after SIGTERM"; fi
 if [ $status -ne 0 ]; then
     echo "the server said:" >&2
