@@ -1,9 +1,21 @@
 //! The DTLS actor: runs the handshake over the pair that ICE found, opens the peer's records for
 //! SCTP, and seals ours.
 
+#[cfg(feature = "dtls-webrtc")]
+mod conn_guard;
+#[cfg(feature = "dtls-webrtc")]
+mod driver;
 mod engine;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod engine_testkit;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod guard_tests;
 mod handle;
+#[cfg(feature = "dtls-webrtc")]
+mod link;
 pub(crate) mod messages;
+#[cfg(feature = "dtls-webrtc")]
+mod webrtc;
 
 use std::sync::Arc;
 use std::time::Instant;
