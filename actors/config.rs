@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::proto::gather::IceServer;
-use crate::proto::{dtls, ice, sctp};
+use crate::proto::{dtls, gather, ice, sctp};
 
 /// Which implementation of DTLS a session runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -86,6 +86,8 @@ pub struct Config {
     /// Servers that sessions opened by signalling gather with. Default none: a server with an
     /// address of its own needs none.
     pub ice_servers: Vec<IceServer>,
+    /// How candidates are gathered.
+    pub gather: gather::Config,
     /// ICE timers and bounds.
     pub ice: ice::Config,
     /// DTLS settings.
@@ -126,6 +128,7 @@ impl Default for Config {
             loopback: false,
             socket_buffer: 2 << 20,
             ice_servers: Vec::new(),
+            gather: gather::Config::default(),
             ice: ice::Config::default(),
             dtls: dtls::Config::default(),
             dtls_engine: DtlsEngine::default(),

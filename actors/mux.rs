@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -19,10 +19,12 @@ use bytes::Bytes;
 
 use crate::config::Config;
 use crate::gatherer::interfaces;
+use crate::gatherer::messages::ServerAnswer;
 use crate::gatherer::udp::{Sent, Udp};
 use crate::link::{GathererToIce, Permits};
 use crate::metrics::Metrics;
 use crate::proto::demux::{Kind, classify};
+use crate::proto::gather::Base;
 use crate::proto::net::{Path, Segments};
 use crate::proto::stun;
 
@@ -56,13 +58,13 @@ pub(crate) struct Mux(Rc<RefCell<State>>);
 
 struct State {
     udp: Udp,
-    bases: Vec<(SocketAddr, Option<IpAddr>)>,
+    bases: Vec<Base>,
     metrics: Arc<Metrics>,
     routes: HashMap<RouteId, Route>,
     next: RouteId,
     ufrags: HashMap<Box<[u8]>, RouteId>,
     addresses: HashMap<SocketAddr, RouteId>,
-    transactions: HashMap<stun::TransactionId, RouteId>,
+    transactions: HashMap<stun::TransactionId, (RouteId, Asker)>,
     /// Who asked last for an address that another session holds.
     wanted: HashMap<SocketAddr, RouteId>,
     /// Reused from wake to wake.
@@ -72,8 +74,19 @@ struct State {
     waker: Option<std::task::Waker>,
 }
 
+/// Whose transaction it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// The ICE agent's: a connectivity check.
+    Ice,
+    /// The gatherer's: a question to a STUN server.
+    Gatherer,
+}
+
 struct Route {
-    ice: Recipient<GathererToIce>,
+    gatherer: Recipient<ServerAnswer>,
+    /// `None` until there is an ICE transport.
+    ice: Option<Recipient<GathererToIce>>,
     permits: Permits,
     ufrags: Vec<Box<[u8]>>,
     addresses: Vec<SocketAddr>,
@@ -88,7 +101,10 @@ impl Mux {
         metrics: Arc<Metrics>,
     ) -> Result<Mux, MuxError> {
         let bind = |source| MuxError::Bind { address, source };
-        let udp = Udp::bind(address, config.socket_buffer).map_err(bind)?;
+        let mut udp = Udp::bind(address, config.socket_buffer).map_err(bind)?;
+        if !config.announce.is_empty() {
+            udp.hide_destination();
+        }
         let bases = bases(udp.bound(), config).map_err(bind)?;
         let mux = Mux(Rc::new(RefCell::new(State {
             udp,
@@ -113,18 +129,19 @@ impl Mux {
         self.0.borrow().udp.bound()
     }
 
-    /// The bases of host candidates on this port, each with the address to announce in its stead.
-    pub(crate) fn bases(&self) -> Vec<(SocketAddr, Option<IpAddr>)> {
+    /// The bases of host candidates on this port.
+    pub(crate) fn bases(&self) -> Vec<Base> {
         self.0.borrow().bases.clone()
     }
 
     /// A session's share in the port.
-    pub(crate) fn lease(&self, ice: Recipient<GathererToIce>, permits: Permits) -> MuxLease {
+    pub(crate) fn lease(&self, gatherer: Recipient<ServerAnswer>, permits: Permits) -> MuxLease {
         let mut state = self.0.borrow_mut();
         let id = state.next;
         state.next += 1;
         let route = Route {
-            ice,
+            gatherer,
+            ice: None,
             permits,
             ufrags: Vec::new(),
             addresses: Vec::new(),
@@ -142,6 +159,13 @@ pub(crate) struct MuxLease {
 }
 
 impl MuxLease {
+    /// Where the session's traffic goes.
+    pub(crate) fn set_ice(&self, ice: Recipient<GathererToIce>) {
+        if let Some(route) = self.mux.0.borrow_mut().routes.get_mut(&self.id) {
+            route.ice = Some(ice);
+        }
+    }
+
     /// Requests with this local username fragment are ours. Those of the generation before stay
     /// ours too: late checks of it are no errors.
     pub(crate) fn add_ufrag(&self, ufrag: &str) {
@@ -193,7 +217,16 @@ impl MuxLease {
         if let Some(header) = stun::peek(&datagram)
             && header.class == stun::Class::Request
         {
-            state.expect(self.id, header.transaction_id);
+            state.expect(self.id, Asker::Ice, header.transaction_id);
+        }
+        state.send(path, &Segments::from(datagram))
+    }
+
+    /// Asks a STUN server; its answer comes back as a message to the gatherer.
+    pub(crate) fn send_request(&self, path: Path, datagram: Bytes) -> Sent {
+        let state = &mut *self.mux.0.borrow_mut();
+        if let Some(header) = stun::peek(&datagram) {
+            state.expect(self.id, Asker::Gatherer, header.transaction_id);
         }
         state.send(path, &Segments::from(datagram))
     }
@@ -236,9 +269,9 @@ impl State {
         sent
     }
 
-    fn expect(&mut self, id: RouteId, transaction: stun::TransactionId) {
+    fn expect(&mut self, id: RouteId, asker: Asker, transaction: stun::TransactionId) {
         let Some(route) = self.routes.get_mut(&id) else { return };
-        if self.transactions.insert(transaction, id).is_some() {
+        if self.transactions.insert(transaction, (id, asker)).is_some() {
             return; // A retransmission.
         }
         route.transactions.push_back(transaction);
@@ -264,7 +297,7 @@ impl State {
     }
 
     /// Whose datagram it is.
-    fn route(&self, remote: SocketAddr, datagram: &[u8]) -> Option<RouteId> {
+    fn route(&self, remote: SocketAddr, datagram: &[u8]) -> Option<(RouteId, Asker)> {
         let misses = &self.metrics.gatherer;
         match classify(datagram) {
             Some(Kind::Stun) => {
@@ -272,26 +305,27 @@ impl State {
                     misses.garbage.increment(1);
                     return None;
                 };
+                let ice = |id: Option<&RouteId>| id.map(|id| (*id, Asker::Ice));
                 let route = match header.class {
                     stun::Class::Request => {
-                        stun::local_ufrag(datagram).and_then(|u| self.ufrags.get(u))
+                        ice(stun::local_ufrag(datagram).and_then(|u| self.ufrags.get(u)))
                     }
                     stun::Class::SuccessResponse | stun::Class::ErrorResponse => {
-                        self.transactions.get(&header.transaction_id)
+                        self.transactions.get(&header.transaction_id).copied()
                     }
-                    stun::Class::Indication => self.addresses.get(&remote),
+                    stun::Class::Indication => ice(self.addresses.get(&remote)),
                 };
                 if route.is_none() {
                     misses.unknown_ufrag.increment(1);
                 }
-                route.copied()
+                route
             }
             Some(Kind::Dtls | Kind::Rtp) => {
                 let route = self.addresses.get(&remote).copied();
                 if route.is_none() {
                     misses.unknown_address.increment(1);
                 }
-                route
+                route.map(|id| (id, Asker::Ice))
             }
             Some(Kind::TurnChannel) | None => {
                 misses.garbage.increment(1);
@@ -302,7 +336,13 @@ impl State {
 
     /// Puts datagrams of one kind into the batch of their session.
     fn sort(&self, path: Path, segments: Segments, batches: &mut Vec<Batch>) {
-        let Some(id) = self.route(path.remote, segments.contents()) else { return };
+        let Some((id, asker)) = self.route(path.remote, segments.contents()) else { return };
+        if asker == Asker::Gatherer {
+            if let Some(route) = self.routes.get(&id) {
+                route.gatherer.do_send(ServerAnswer(path, segments.contents().clone()));
+            }
+            return;
+        }
         match batches.iter_mut().find(|(owner, _)| *owner == id) {
             Some((_, batch)) => batch.push((path, segments)),
             None => batches.push((id, vec![(path, segments)])),
@@ -324,8 +364,9 @@ impl State {
         }
         for (id, batch) in batches.drain(..) {
             let Some(route) = self.routes.get(&id) else { continue };
+            let Some(ice) = &route.ice else { continue };
             match route.permits.try_acquire() {
-                Some(permit) => route.ice.do_send(GathererToIce::Inbound { batch, permit }),
+                Some(permit) => ice.do_send(GathererToIce::Inbound { batch, permit }),
                 None => {
                     let lost: usize = batch.iter().map(|(_, s)| s.count()).sum();
                     self.metrics.gatherer.no_permit.increment(lost as u64);
@@ -346,22 +387,18 @@ fn mixed(segments: &Segments) -> bool {
 }
 
 /// Which addresses stand in host candidates for a bound port.
-fn bases(bound: SocketAddr, config: &Config) -> std::io::Result<Vec<(SocketAddr, Option<IpAddr>)>> {
-    let local: Vec<SocketAddr> = if bound.ip().is_unspecified() {
-        interfaces::addresses(config.loopback)?
-            .into_iter()
-            .filter(|ip| ip.is_ipv4() == bound.is_ipv4())
-            .map(|ip| SocketAddr::new(ip, bound.port()))
-            .collect()
-    } else {
-        vec![bound]
-    };
-    if config.announce.is_empty() {
-        return Ok(local.into_iter().map(|base| (base, None)).collect());
+fn bases(bound: SocketAddr, config: &Config) -> std::io::Result<Vec<Base>> {
+    if !config.announce.is_empty() {
+        // A 1:1 NAT maps the port on to itself; which interface it maps to is its business.
+        let announced = config.announce.iter().map(|ip| SocketAddr::new(*ip, bound.port()));
+        return Ok(vec![Base { announced: announced.collect(), ..Base::udp(bound) }]);
     }
-    // A 1:1 NAT maps the port on to itself; which interface it maps to is its business.
-    let base = local.first().copied().unwrap_or(bound);
-    Ok(config.announce.iter().map(|ip| (base, Some(*ip))).collect())
+    if !bound.ip().is_unspecified() {
+        return Ok(vec![Base::udp(bound)]);
+    }
+    let addresses = interfaces::addresses(config.loopback)?.into_iter();
+    let same_family = addresses.filter(|ip| ip.is_ipv4() == bound.is_ipv4());
+    Ok(same_family.map(|ip| Base::udp(SocketAddr::new(ip, bound.port()))).collect())
 }
 
 /// After an error the socket rests for this long: an error that stays must not spin.

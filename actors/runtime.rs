@@ -176,7 +176,10 @@ impl RuntimeBuilder {
         let mut random = Random::from_seed(entropy()?);
         let certificate = match self.certificate {
             Some(certificate) => certificate,
-            None => Certificate::generate(&mut random, std::time::SystemTime::now())?,
+            None => {
+                let now = std::time::SystemTime::now();
+                Certificate::generate(&mut random, now, Certificate::DEFAULT_VALIDITY)?
+            },
         };
         let (system, thread, arbiters) =
             spawn_threads(config.workers).map_err(StartError::Thread)?;

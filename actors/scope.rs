@@ -135,7 +135,7 @@ impl Scope {
             session: cell(&events),
             gatherer: GathererScope {
                 state: cell(&events),
-                parameters: ArcSwap::from_pointee(ice::Parameters::generate(&mut random)),
+                parameters: ArcSwap::from_pointee(ice::Parameters::generate(&mut random, config.ice.lite)),
                 candidates: ArcSwap::default(),
             },
             ice: IceScope {

@@ -26,7 +26,7 @@ use crate::supervisor::{Close, WhenGone};
 
 /// Names a session: 128 unguessable bits in hexadecimal, with the node's name in front where one
 /// is configured (`node-…`). It is a capability: who knows it may signal for the session.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Arc<str>);
 
 impl SessionId {
@@ -41,6 +41,12 @@ impl SessionId {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -204,9 +210,9 @@ impl Session {
             current_round_trip_time: pair.as_ref().and_then(|p| p.rtt).map(seconds),
             candidate_pairs: ice.map_or(0, |stats| stats.pairs.len()),
             max_message_size: self.sctp.max_message_size(),
-            sctp_round_trip_time: sctp.as_ref().and_then(|s| s.smoothed_rtt).map(seconds),
-            sctp_retransmissions: sctp.as_ref().map(|s| s.retransmissions),
-            sctp_bytes_in_flight: sctp.as_ref().map(|s| s.bytes_in_flight as u64),
+            sctp_round_trip_time: sctp.as_ref().and_then(|s| s.rtt).map(seconds),
+            sctp_retransmissions: sctp.as_ref().map(|s| s.retransmitted_chunks),
+            sctp_bytes_in_flight: sctp.as_ref().map(|s| s.in_flight_bytes as u64),
         }
     }
 }

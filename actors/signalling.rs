@@ -19,13 +19,43 @@ pub(crate) struct Signalling {
     mid: Option<String>,
     /// The peer's credentials: others than these ask for an ICE restart.
     remote: Option<IceCredentials>,
+    /// Username fragments of the peer's earlier generations: a late fragment of one is no restart.
+    earlier: Vec<String>,
 }
+
+/// How many earlier generations are remembered.
+const EARLIER: usize = 16;
 
 impl Signalling {
     pub(crate) fn new(random: &mut Random) -> Signalling {
         let origin = Origin { session_id: random.u64(), version: 0 };
-        Signalling { origin, mid: None, remote: None }
+        Signalling { origin, mid: None, remote: None, earlier: Vec::new() }
     }
+
+    /// Which of the peer's ICE generations these credentials are of.
+    fn generation_of(&self, ice: &IceCredentials) -> Generation {
+        match &self.remote {
+            Some(known) if known.ufrag == ice.ufrag && known.pwd == ice.pwd => Generation::Current,
+            _ if self.earlier.contains(&ice.ufrag) => Generation::Earlier,
+            _ => Generation::New,
+        }
+    }
+
+    fn advance(&mut self, remote: IceCredentials) {
+        if let Some(before) = self.remote.replace(remote) {
+            if self.earlier.len() == EARLIER {
+                self.earlier.remove(0);
+            }
+            self.earlier.push(before.ufrag);
+        }
+        self.origin.version += 1;
+    }
+}
+
+enum Generation {
+    Current,
+    Earlier,
+    New,
 }
 
 /// Why a description was not accepted, or could not be made.
@@ -132,31 +162,36 @@ impl Session {
     /// # Errors
     /// When the fragment cannot be read, or the session is closed.
     pub async fn trickle(&self, fragment: &str) -> Result<Trickled, SignalError> {
-        let (mid, known) = {
-            let signalling = self.signalling();
-            (signalling.mid.clone(), signalling.remote.clone())
-        };
+        let mid = self.signalling().mid.clone();
         let fragment = Fragment::parse(fragment, mid.as_deref())?;
-        let restart = fragment.ice.filter(|ice| known.as_ref() != Some(ice));
         let mut trickled = Trickled::Candidates;
-        if let Some(remote) = restart {
-            let local = self.ice().restart().await?;
-            self.ice().begin(parameters(&remote)).await?;
-            {
-                let mut signalling = self.signalling();
-                signalling.remote = Some(remote);
-                signalling.origin.version += 1;
+        if let Some(remote) = fragment.ice {
+            match self.signalling().generation_of(&remote) {
+                Generation::Current => {}
+                Generation::Earlier => return Ok(trickled),
+                Generation::New => trickled = self.restart_with(remote, mid).await?,
             }
-            let answer = Fragment {
-                ice: Some(credentials(&local)),
-                mid,
-                candidates: self.candidate_lines(),
-                end_of_candidates: true,
-            };
-            trickled = Trickled::Restarted(answer.to_text()?);
         }
         self.add_remote_candidates(&fragment.candidates, fragment.end_of_candidates);
         Ok(trickled)
+    }
+
+    /// The peer's ICE restart: new credentials on both sides.
+    async fn restart_with(
+        &self,
+        remote: IceCredentials,
+        mid: Option<String>,
+    ) -> Result<Trickled, SignalError> {
+        let local = self.ice().restart().await?;
+        self.ice().begin(parameters(&remote)).await?;
+        self.signalling().advance(remote);
+        let answer = Fragment {
+            ice: Some(credentials(&local)),
+            mid,
+            candidates: self.candidate_lines(),
+            end_of_candidates: true,
+        };
+        Ok(Trickled::Restarted(answer.to_text()?))
     }
 
     /// The first description of the peer is remembered, a second one refused.

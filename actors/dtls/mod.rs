@@ -33,6 +33,7 @@ use crate::error::{ActorKind, DtlsError, Reason, TransportError};
 use crate::guard::Exit;
 use crate::link::{Above, DtlsToIce, DtlsToSctp, IceToDtls, Permit, SctpToDtls, Shutdown};
 use crate::metrics::Direction;
+use crate::proto::Machine;
 use crate::proto::dtls::{Event, FingerprintSet, Parameters, Role, StartError};
 use crate::scope::Scope;
 use crate::state::DtlsTransportState;
@@ -53,6 +54,7 @@ pub(crate) struct DtlsActor {
     writable: Option<IceSide>,
     started_at: Option<Instant>,
     opened: Vec<Bytes>,
+    closing: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +86,7 @@ impl DtlsActor {
             writable: None,
             started_at: None,
             opened: Vec::new(),
+            closing: false,
         }
     }
 
@@ -120,7 +123,7 @@ impl DtlsActor {
     }
 
     /// Takes out of the engine what it has to send and to say.
-    fn drain(&mut self, permit: Option<Permit>) {
+    fn drain(&mut self, ctx: &mut Context<Self>, permit: Option<Permit>) {
         let now = now();
         let mut records = Vec::new();
         while let Some(segments) = self.engine.poll_transmit(now) {
@@ -146,9 +149,14 @@ impl DtlsActor {
             above.do_send(DtlsToSctp::Packets { packets, permit });
         }
         self.alarm.set(self.engine.poll_timeout());
+        if self.closing && self.engine.is_flushed() {
+            self.scope.dtls.state.set(DtlsTransportState::Closed);
+            ctx.stop();
+        }
     }
 
     fn handle_event(&mut self, event: Event) {
+        tracing::debug!(session = %self.scope.id, state = self.engine.state().as_str(), ?event);
         match event {
             // Collected by `drain`.
             Event::ApplicationData(_) => {}
@@ -195,9 +203,9 @@ impl Actor for DtlsActor {
 impl Supervised for DtlsActor {}
 
 impl OnAlarm for DtlsActor {
-    fn on_alarm(&mut self, _: &mut Context<Self>) {
+    fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.engine.handle_timeout(now());
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -214,12 +222,12 @@ impl Handler<IceToDtls> for DtlsActor {
                 for datagram in &datagrams {
                     self.engine.handle_datagram(now, datagram);
                 }
-                self.drain(Some(permit));
+                self.drain(ctx, Some(permit));
             }
             IceToDtls::Writable { controlling } => {
                 self.writable = Some(IceSide { controlling });
                 self.begin_handshake(ctx);
-                self.drain(None);
+                self.drain(ctx, None);
             }
         }
     }
@@ -228,7 +236,7 @@ impl Handler<IceToDtls> for DtlsActor {
 impl Handler<SctpToDtls> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, SctpToDtls(packets): SctpToDtls, _: &mut Context<Self>) {
+    fn handle(&mut self, SctpToDtls(packets): SctpToDtls, ctx: &mut Context<Self>) {
         let now = now();
         for packet in &packets {
             if let Err(error) = self.engine.send(now, packet) {
@@ -236,17 +244,17 @@ impl Handler<SctpToDtls> for DtlsActor {
                 tracing::trace!(session = %self.scope.id, %error, "packet not sealed");
             }
         }
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
 impl Handler<Above<DtlsToSctp>> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, _: &mut Context<Self>) {
+    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, ctx: &mut Context<Self>) {
         self.above = Some(sctp);
         self.tell_above();
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -259,7 +267,7 @@ impl Handler<Start> for DtlsActor {
             self.begin_handshake(ctx);
         }
         let _ = message.taken.send(taken);
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -283,8 +291,8 @@ impl Handler<GetCounters> for DtlsActor {
 impl Handler<Wake> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
-        self.drain(None);
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.drain(ctx, None);
     }
 }
 
@@ -293,8 +301,8 @@ impl Handler<Shutdown> for DtlsActor {
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.engine.close(now());
-        self.drain(None);
-        self.scope.dtls.state.set(DtlsTransportState::Closed);
-        ctx.stop();
+        // An engine with tasks of its own says goodbye a little later.
+        self.closing = true;
+        self.drain(ctx, None);
     }
 }

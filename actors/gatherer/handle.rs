@@ -72,7 +72,7 @@ impl IceGatherer {
     /// server.
     #[doc(alias = "getDefaultIceServers")]
     pub fn default_ice_servers() -> Vec<IceServer> {
-        vec![IceServer::new("stun:stun.l.google.com:19302")]
+        vec![IceServer::stun("stun:stun.l.google.com:19302")]
     }
 
     /// The candidates found so far.

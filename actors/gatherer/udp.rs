@@ -39,6 +39,8 @@ pub(crate) struct Udp {
     socket: UdpSocket,
     state: UdpSocketState,
     bound: SocketAddr,
+    /// Whether a path names the address of ours that it uses; only on a wildcard socket.
+    tells_destination: bool,
     waiting: VecDeque<(Path, Segments)>,
     waiting_bytes: usize,
 }
@@ -66,7 +68,15 @@ impl Udp {
         warn_of_small_buffer(state.recv_buffer_size(UdpSockRef::from(&socket)), buffer);
         let socket = UdpSocket::from_std(socket)?;
         let bound = canonical(socket.local_addr()?);
-        Ok(Udp { socket, state, bound, waiting: VecDeque::new(), waiting_bytes: 0 })
+        let tells_destination = bound.ip().is_unspecified();
+        let waiting = VecDeque::new();
+        Ok(Udp { socket, state, bound, tells_destination, waiting, waiting_bytes: 0 })
+    }
+
+    /// On a wildcard socket whose addresses are not told to peers: the bound address stands for
+    /// all of them.
+    pub(crate) fn hide_destination(&mut self) {
+        self.tells_destination = false;
     }
 
     /// The address it is bound to; its IP may be a wildcard.
@@ -121,7 +131,7 @@ impl Udp {
     /// On a wildcard socket, the address that the peer has sent to.
     fn local(&self, destination: Option<IpAddr>) -> SocketAddr {
         match destination {
-            Some(ip) if self.bound.ip().is_unspecified() => {
+            Some(ip) if self.tells_destination => {
                 canonical(SocketAddr::new(ip, self.bound.port()))
             }
             _ => self.bound,
@@ -174,7 +184,7 @@ impl Udp {
                 ecn: None,
                 contents: piece,
                 segment_size: (piece.len() > size).then_some(size),
-                src_ip: self.bound.ip().is_unspecified().then_some(path.local.ip()),
+                src_ip: self.tells_destination.then_some(path.local.ip()),
             };
             self.socket.try_io(Interest::WRITABLE, || {
                 self.state.try_send(UdpSockRef::from(&self.socket), &transmit)

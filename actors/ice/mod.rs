@@ -53,7 +53,7 @@ impl IceActor {
     ) -> IceActor {
         let role = **scope.ice.role.load();
         let local = scope.gatherer.parameters.load().as_ref().clone();
-        let agent = Agent::new(scope.config.ice.clone(), role, local, scope.random());
+        let agent = Agent::with_parameters(scope.config.ice.clone(), role, local, scope.random());
         IceActor {
             alarm: Alarm::start(ctx),
             scope,
@@ -77,11 +77,11 @@ impl IceActor {
         for (path, segments) in &batch {
             count += segments.count();
             bytes += segments.len();
-            let authenticated = self.agent.handle_data(path);
+            let authenticated = self.agent.handle_data(now, path);
             for datagram in segments.iter() {
                 match classify(&datagram) {
                     Some(Kind::Stun) => self.agent.handle_datagram(now, *path, &datagram),
-                    Some(Kind::Dtls) if authenticated || self.agent.handle_data(path) => {
+                    Some(Kind::Dtls) if authenticated || self.agent.handle_data(now, path) => {
                         datagrams.push(datagram);
                     }
                     Some(Kind::Dtls) => metrics.ice.unauthenticated.increment(1),
@@ -129,8 +129,11 @@ impl IceActor {
                 }
             }
             Event::SelectedPairChanged(pair) => {
-                scope.ice.selected.store(Some(Arc::new(pair.clone())));
-                self.send_event(IceTransportEvent::SelectedPairChange(pair));
+                if let Some(rtt) = pair.rtt {
+                    scope.metrics.ice.rtt_seconds.record(rtt);
+                }
+                scope.ice.selected.store(Some(Arc::new((*pair).clone())));
+                self.send_event(IceTransportEvent::SelectedPairChange(*pair));
             }
             Event::RemoteCandidate(candidate) => {
                 self.publish_remote_candidates();
@@ -149,7 +152,7 @@ impl IceActor {
     }
 
     fn publish_remote_candidates(&self) {
-        let candidates = self.agent.remote_candidates().to_vec();
+        let candidates = self.agent.remote_candidates().cloned().collect();
         self.scope.ice.remote_candidates.store(Arc::new(candidates));
     }
 
@@ -191,7 +194,7 @@ impl Supervised for IceActor {
     /// A fresh agent with new credentials takes over; role and candidates stay, and the
     /// application is asked for an ICE restart. DTLS and SCTP wait for it.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
-        let parameters = Parameters::generate(&mut self.scope.random());
+        let parameters = Parameters::generate(&mut self.scope.random(), self.scope.config.ice.lite);
         self.publish_local_parameters(&parameters);
         let above = self.above.take();
         let bases = std::mem::take(&mut self.bases);
