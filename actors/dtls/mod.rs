@@ -284,7 +284,7 @@ impl Handler<GetCounters> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, GetCounters(reply): GetCounters, _: &mut Context<Self>) {
-        let _ = reply.send(self.engine.counters().clone());
+        let _ = reply.send(*self.engine.counters());
     }
 }
 
