@@ -1,9 +1,21 @@
 //! The DTLS actor: runs the handshake over the pair that ICE found, opens the peer's records for
 //! SCTP, and seals ours.
 
+#[cfg(feature = "dtls-webrtc")]
+mod conn_guard;
+#[cfg(feature = "dtls-webrtc")]
+mod driver;
 mod engine;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod engine_testkit;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod guard_tests;
 mod handle;
+#[cfg(feature = "dtls-webrtc")]
+mod link;
 pub(crate) mod messages;
+#[cfg(feature = "dtls-webrtc")]
+mod webrtc;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -144,6 +156,7 @@ impl DtlsActor {
     }
 
     fn handle_event(&mut self, event: Event) {
+        tracing::debug!(session = %self.scope.id, state = self.engine.state().as_str(), ?event);
         match event {
             // Collected by `drain`.
             Event::ApplicationData(_) => {}
@@ -271,7 +284,7 @@ impl Handler<GetCounters> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, GetCounters(reply): GetCounters, _: &mut Context<Self>) {
-        let _ = reply.send(self.engine.counters().clone());
+        let _ = reply.send(*self.engine.counters());
     }
 }
 

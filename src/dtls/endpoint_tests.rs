@@ -242,6 +242,27 @@ fn a_handshake_without_answer_fails_at_its_deadline() {
 }
 
 #[test]
+fn no_record_number_is_used_twice() {
+    // Peers drop what they take for a replay.
+    for (client, server, _) in COMBINATIONS {
+        let mut pair = Pair::of(client, server, lossy(7, 0.4));
+        pair.start();
+        pair.run(MINUTE, |p| p.both(State::Connected));
+        for sent in &pair.sent {
+            let mut numbers: Vec<_> = sent
+                .iter()
+                .filter(|d| d[0] < 32 && d[3..5] == [0, 0])
+                .map(|d| &d[3..11])
+                .collect();
+            let count = numbers.len();
+            numbers.sort();
+            numbers.dedup();
+            assert_eq!(numbers.len(), count, "{client:?} {server:?}");
+        }
+    }
+}
+
+#[test]
 fn mistakes_of_the_caller_are_errors_and_nothing_is_sent() {
     let mut pair = Pair::of(Versions::Auto, Versions::Auto, perfect());
     let now = pair.now;

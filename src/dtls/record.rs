@@ -86,6 +86,27 @@ pub struct Summary {
     pub plaintext_sequence: Option<u64>,
 }
 
+/// Adds to the sequence numbers of the plaintext records of a datagram of ours.
+pub(super) fn shift_plaintext_sequence(datagram: &mut [u8], by: u64) {
+    let mut rest = datagram;
+    while let Some((header, body)) = rest.split_first_chunk_mut::<HEADER_LEN>() {
+        if !matches!(header[0], 20..=26) {
+            return;
+        }
+        if header[3..5] == [0, 0] {
+            let mut sequence = [0; 8];
+            sequence[2..].copy_from_slice(&header[5..11]);
+            let shifted = u64::from_be_bytes(sequence).wrapping_add(by).to_be_bytes();
+            header[5..11].copy_from_slice(&shifted[2..]);
+        }
+        let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+        match body.split_at_mut_checked(len) {
+            Some((_, after)) => rest = after,
+            None => return,
+        }
+    }
+}
+
 /// How much of a ClientHello there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientHello {
