@@ -73,6 +73,8 @@ pub struct Session {
     dtls: DtlsTransport,
     sctp: SctpTransport,
     pub(crate) signalling: Arc<Mutex<Signalling>>,
+    /// Fragments are taken one after another: each is for the generation that it finds.
+    pub(crate) trickling: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Session {
@@ -85,7 +87,7 @@ impl Session {
         let dtls = DtlsTransport::new(&ice)?;
         let sctp = SctpTransport::new(&dtls)?;
         let signalling = Arc::new(Mutex::new(Signalling::new(&mut gatherer.lease.scope.random())));
-        Ok(Session { gatherer, ice, dtls, sctp, signalling })
+        Ok(Session { gatherer, ice, dtls, sctp, signalling, trickling: Arc::default() })
     }
 
     pub(crate) fn scope(&self) -> &Arc<Scope> {

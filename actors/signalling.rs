@@ -162,11 +162,34 @@ impl Session {
     /// # Errors
     /// When the fragment cannot be read, or the session is closed.
     pub async fn trickle(&self, fragment: &str) -> Result<Trickled, SignalError> {
+        let _turn = self.trickling.lock().await;
+        self.take_fragment(fragment).await
+    }
+
+    /// As [`trickle`](Self::trickle), if `expected` says yes to the generation when it is this
+    /// fragment's turn; else nothing is done. Tells the generation after it, too.
+    #[cfg(feature = "web")]
+    pub(crate) async fn trickle_if(
+        &self,
+        expected: impl FnOnce(u64) -> bool,
+        fragment: &str,
+    ) -> Result<(Option<Trickled>, u64), SignalError> {
+        let _turn = self.trickling.lock().await;
+        if !expected(self.generation()) {
+            return Ok((None, self.generation()));
+        }
+        let trickled = self.take_fragment(fragment).await?;
+        Ok((Some(trickled), self.generation()))
+    }
+
+    async fn take_fragment(&self, fragment: &str) -> Result<Trickled, SignalError> {
         let mid = self.signalling().mid.clone();
         let fragment = Fragment::parse(fragment, mid.as_deref())?;
         let mut trickled = Trickled::Candidates;
         if let Some(remote) = fragment.ice {
-            match self.signalling().generation_of(&remote) {
+            // Not inside the match: its lock would be held while the restart needs it.
+            let generation = self.signalling().generation_of(&remote);
+            match generation {
                 Generation::Current => {}
                 Generation::Earlier => return Ok(trickled),
                 Generation::New => trickled = self.restart_with(remote, mid).await?,

@@ -56,7 +56,7 @@ async fn create(
     let location = format!("{}/{}", request.path().trim_end_matches('/'), session.id());
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, location))
-        .insert_header(header::ETag(tag(&session)))
+        .insert_header(header::ETag(tag(session.generation())))
         .insert_header(("Accept-Patch", FRAGMENT))
         .content_type(SDP)
         .body(answer))
@@ -71,17 +71,19 @@ async fn trickle(
 ) -> Result<HttpResponse, Refused> {
     let session = find(&signalling, &id)?;
     let fragment = text(&request, payload, FRAGMENT, MAX_FRAGMENT_SIZE).await?;
-    // Browsers leave If-Match out; who sends it means it.
-    if let Some(web::Header(IfMatch::Items(tags))) = if_match
-        && !tags.iter().any(|known| known.strong_eq(&tag(&session)))
-    {
-        return Err(Refused::Stale { current: session.generation() });
-    }
-    let trickled = session.trickle(&fragment).await?;
-    let etag = header::ETag(tag(&session));
+    let expected = |generation| match &if_match {
+        // Browsers leave it out, which reads as an empty list; who sends it means it.
+        Some(web::Header(IfMatch::Items(tags))) if !tags.is_empty() => {
+            tags.iter().any(|known| known.strong_eq(&tag(generation)))
+        }
+        _ => true,
+    };
+    let (trickled, generation) = session.trickle_if(expected, &fragment).await?;
+    let etag = header::ETag(tag(generation));
     Ok(match trickled {
-        Trickled::Candidates => HttpResponse::NoContent().insert_header(etag).finish(),
-        Trickled::Restarted(answer) => {
+        None => return Err(Refused::Stale { current: generation }),
+        Some(Trickled::Candidates) => HttpResponse::NoContent().insert_header(etag).finish(),
+        Some(Trickled::Restarted(answer)) => {
             HttpResponse::Ok().insert_header(etag).content_type(FRAGMENT).body(answer)
         }
     })
@@ -126,8 +128,8 @@ async fn list(
     Ok(HttpResponse::Ok().json(sessions))
 }
 
-fn tag(session: &Session) -> EntityTag {
-    EntityTag::new_strong(session.generation().to_string())
+fn tag(generation: u64) -> EntityTag {
+    EntityTag::new_strong(generation.to_string())
 }
 
 /// The body as text, if it is of the right type and not too large.

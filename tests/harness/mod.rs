@@ -9,19 +9,23 @@ use actix_rtc::{Config, DataChannel, Runtime};
 use actix_web::{App, HttpServer};
 
 /// How long anything may take that should take milliseconds.
-pub const WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const WITHIN: Duration = Duration::from_secs(20);
 
 /// An actix-web server on a port of loopback, with the signalling of a runtime that echoes.
-pub struct Server {
-    pub rtc: Runtime,
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) rtc: Runtime,
+    pub(crate) address: SocketAddr,
     handle: actix_web::dev::ServerHandle,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Server {
-    pub fn start(config: Config) -> Server {
-        let rtc = Runtime::builder().config(config).on_data_channel(echo).start().unwrap();
+    pub(crate) fn start(config: Config) -> Server {
+        let rtc = Runtime::builder()
+            .config(config)
+            .on_data_channel(echo)
+            .start()
+            .unwrap();
         let app = rtc.clone();
         let (started, wait) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -29,7 +33,10 @@ impl Server {
                 let server = HttpServer::new(move || {
                     // Operators are those who know the word.
                     let operators = app.signalling().authorise_operators(|request| {
-                        request.headers().get("x-operator").is_some_and(|word| word == "sesame")
+                        request
+                            .headers()
+                            .get("x-operator")
+                            .is_some_and(|word| word == "sesame")
                     });
                     App::new()
                         .configure(operators.configure())
@@ -45,11 +52,16 @@ impl Server {
             })
         });
         let (address, handle) = wait.recv_timeout(WITHIN).unwrap();
-        Server { rtc, address, handle, thread: Some(thread) }
+        Server {
+            rtc,
+            address,
+            handle,
+            thread: Some(thread),
+        }
     }
 
     /// The whole answer to a request.
-    pub fn request(
+    pub(crate) fn request(
         &self,
         method: &str,
         path: &str,
@@ -65,30 +77,34 @@ impl Server {
         response
     }
 
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.request("GET", path, &[], b"")
     }
 
-    pub fn post(&self, offer: &str) -> Response {
+    pub(crate) fn post(&self, offer: &str) -> Response {
         let sdp = ("Content-Type", "application/sdp");
         self.request("POST", "/rtc/sessions", &[sdp], offer.as_bytes())
     }
 
-    pub fn patch(&self, location: &str, if_match: Option<&str>, fragment: &str) -> Response {
+    pub(crate) fn patch(&self, location: &str, if_match: Option<&str>, fragment: &str) -> Response {
         let mut headers = vec![("Content-Type", "application/trickle-ice-sdpfrag")];
         headers.extend(if_match.map(|tag| ("If-Match", tag)));
         self.request("PATCH", location, &headers, fragment.as_bytes())
     }
 
-    pub fn delete(&self, location: &str) -> Response {
+    pub(crate) fn delete(&self, location: &str) -> Response {
         self.request("DELETE", location, &[], b"")
     }
 
     /// Waits until no session lives any more.
-    pub fn until_empty(&self) {
+    pub(crate) fn until_empty(&self) {
         let end = Instant::now() + WITHIN;
         while self.rtc.session_count() > 0 {
-            assert!(Instant::now() < end, "{} sessions are left", self.rtc.session_count());
+            assert!(
+                Instant::now() < end,
+                "{} sessions are left",
+                self.rtc.session_count()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(self.rtc.registry().is_empty());
@@ -125,14 +141,17 @@ impl Drop for Server {
         let ended = self.thread.take().map(JoinHandle::join);
         let stopped = self.rtc.shutdown(WITHIN);
         if !std::thread::panicking() {
-            assert!(matches!(ended, Some(Ok(Ok(())))), "the server ended with {ended:?}");
+            assert!(
+                matches!(ended, Some(Ok(Ok(())))),
+                "the server ended with {ended:?}"
+            );
             assert!(stopped, "worker threads are left");
         }
     }
 }
 
 /// Every message comes back.
-pub async fn echo(channel: DataChannel) {
+pub(crate) async fn echo(channel: DataChannel) {
     while let Some(message) = channel.recv().await {
         if channel.send(message).await.is_err() {
             break;
@@ -142,8 +161,8 @@ pub async fn echo(channel: DataChannel) {
 
 /// What a server answered.
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
+pub(crate) struct Response {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -156,28 +175,38 @@ impl Response {
             line.trim_end().to_owned()
         };
         let first = line();
-        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = first
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {first:?}"));
         let mut headers = Vec::new();
         loop {
             let header = line();
             if header.is_empty() {
-                return Response { status, headers, body: Vec::new() };
+                return Response {
+                    status,
+                    headers,
+                    body: Vec::new(),
+                };
             }
             let (name, value) = header.split_once(':').unwrap();
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
