@@ -39,7 +39,10 @@ impl Answerer {
             return None;
         };
         let mut process = Command::new(python)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/aiortc/answerer.py"))
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/aiortc/answerer.py"
+            ))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -48,13 +51,21 @@ impl Answerer {
         let (line, lines) = channel();
         std::thread::spawn(move || {
             for text in output.lines().map_while(Result::ok) {
-                if line.send(serde_json::from_str(&text).unwrap_or(Value::String(text))).is_err() {
+                if line
+                    .send(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+                    .is_err()
+                {
                     break;
                 }
             }
         });
         let input = process.stdin.take();
-        Some(Answerer { process, input, lines, seen: Vec::new() })
+        Some(Answerer {
+            process,
+            input,
+            lines,
+            seen: Vec::new(),
+        })
     }
 
     fn say(&mut self, line: &Value) {
@@ -90,7 +101,9 @@ impl Answerer {
 
     #[track_caller]
     fn until_state(&mut self, of: &str, state: &str) {
-        self.until(&format!("{of} {state}"), |line| line["of"] == of && line["state"] == state);
+        self.until(&format!("{of} {state}"), |line| {
+            line["of"] == of && line["state"] == state
+        });
     }
 
     /// Waits until it ends by itself.
@@ -116,14 +129,22 @@ impl Drop for Answerer {
 }
 
 fn runtime(engine: DtlsEngine) -> Runtime {
-    let config = Config { workers: 1, loopback: true, dtls_engine: engine, ..Config::default() };
+    let config = Config {
+        workers: 1,
+        loopback: true,
+        dtls_engine: engine,
+        ..Config::default()
+    };
     Runtime::builder().config(config).start().unwrap()
 }
 
 /// Runs a future here, which must not take for ever.
 #[track_caller]
 fn wait<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let outcome = runtime.block_on(async { tokio::time::timeout(WITHIN, future).await });
     outcome.expect("within the time limit")
 }
@@ -136,8 +157,7 @@ fn connect(peer: &mut Answerer, rtc: &Runtime) -> (Session, DataChannel) {
     peer.say(&json!({ "offer": offer }));
     let answer = peer.until("answer", |line| line["answer"].is_string());
     wait(session.set_answer(answer["answer"].as_str().unwrap())).unwrap();
-    let channel =
-        wait(session.create_data_channel("ours", DataChannelOptions::default())).unwrap();
+    let channel = wait(session.create_data_channel("ours", DataChannelOptions::default())).unwrap();
     wait(channel.opened()).unwrap_or_else(|error| panic!("{error}: {:?}", session.failure()));
     wait(session.connected()).unwrap();
     peer.until("our channel", |line| line["channel"] == "ours");
@@ -155,19 +175,27 @@ fn messages() -> Vec<Message> {
         Message::binary(vec![]),
         // Two bytes a character.
         Message::text("é".repeat(LARGE / 2)),
-        Message::binary((0..LARGE).map(|at| (at * 31 % 251) as u8).collect::<Vec<u8>>()),
+        Message::binary(
+            (0..LARGE)
+                .map(|at| (at * 31 % 251) as u8)
+                .collect::<Vec<u8>>(),
+        ),
         Message::text("and after it"),
     ]
 }
 
 fn every_kind_of_message_comes_back_and_close_closes_both_sides(engine: DtlsEngine) {
-    let Some(mut peer) = Answerer::start() else { return };
+    let Some(mut peer) = Answerer::start() else {
+        return;
+    };
     let rtc = runtime(engine);
     let (session, channel) = connect(&mut peer, &rtc);
     for message in messages() {
         wait(channel.send(message.clone())).unwrap();
         let kind = if message.is_text() { "text" } else { "binary" };
-        peer.until("the message", |line| line["message"] == kind && line["bytes"] == message.len());
+        peer.until("the message", |line| {
+            line["message"] == kind && line["bytes"] == message.len()
+        });
         assert_eq!(wait(channel.recv()), Some(message));
     }
     // All at once: nothing is lost, and the order stays.
@@ -200,7 +228,9 @@ fn aiortc_answers_echoes_and_is_closed_by_us_on_the_second_engine() {
 
 #[test]
 fn aiortc_closes_and_so_do_we() {
-    let Some(mut peer) = Answerer::start() else { return };
+    let Some(mut peer) = Answerer::start() else {
+        return;
+    };
     let rtc = runtime(DtlsEngine::Dimpl);
     let (session, channel) = connect(&mut peer, &rtc);
     wait(channel.send("one")).unwrap();

@@ -27,14 +27,23 @@ fn the_readme_embeds_as_the_embedding_project_does() {
 #[test]
 fn the_readme_names_both_commands_and_they_are_there() {
     for command in ["cargo run --release", "tests/run.sh"] {
-        assert!(blocks(README, "sh").iter().any(|code| code.contains(command)), "{command}");
+        assert!(
+            blocks(README, "sh")
+                .iter()
+                .any(|code| code.contains(command)),
+            "{command}"
+        );
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/run.sh");
     let script = std::fs::metadata(script).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_ne!(script.permissions().mode() & 0o111, 0, "tests/run.sh is not executable");
+        assert_ne!(
+            script.permissions().mode() & 0o111,
+            0,
+            "tests/run.sh is not executable"
+        );
     }
     assert!(script.is_file());
 }
@@ -42,7 +51,9 @@ fn the_readme_names_both_commands_and_they_are_there() {
 /// Words that are names of metrics, between a pair of `quote`s.
 fn metrics(text: &str, quote: char) -> BTreeSet<&str> {
     let word = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    text.split(quote).filter(|text| text.starts_with("rtc_") && word(text)).collect()
+    text.split(quote)
+        .filter(|text| text.starts_with("rtc_") && word(text))
+        .collect()
 }
 
 #[test]

@@ -21,7 +21,10 @@ const CANDIDATE: &str = "a=mid:0\r\n\
 fn config() -> Config {
     Config {
         workers: 1,
-        udp: UdpMode::Mux { ip: Ipv4Addr::LOCALHOST.into(), port: 0 },
+        udp: UdpMode::Mux {
+            ip: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+        },
         loopback: true,
         max_sessions: 4,
         ..Config::default()
@@ -63,22 +66,40 @@ fn restart(number: u32) -> String {
 fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
     let server = server();
     let client = Runtime::builder()
-        .config(Config { workers: 1, loopback: true, ..Config::default() })
+        .config(Config {
+            workers: 1,
+            loopback: true,
+            ..Config::default()
+        })
         .start()
         .unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let options = GatherOptions { own_sockets: true, ..GatherOptions::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let options = GatherOptions {
+        own_sockets: true,
+        ..GatherOptions::default()
+    };
     let session = client.session(options).unwrap();
     let location = runtime.block_on(tokio::time::timeout(WITHIN, async {
         let created = server.post(&session.offer().await.unwrap());
         assert_eq!(created.status, 201, "{}", created.text());
         assert_eq!(created.header("content-type"), Some("application/sdp"));
-        assert_eq!(created.header("accept-patch"), Some("application/trickle-ice-sdpfrag"));
+        assert_eq!(
+            created.header("accept-patch"),
+            Some("application/trickle-ice-sdpfrag")
+        );
         session.set_answer(created.text()).await.unwrap();
-        let channel =
-            session.create_data_channel("echo", DataChannelOptions::default()).await.unwrap();
+        let channel = session
+            .create_data_channel("echo", DataChannelOptions::default())
+            .await
+            .unwrap();
         channel.opened().await.unwrap();
-        for message in [Message::text("Grüße"), Message::binary(vec![0xff; 200 * 1024])] {
+        for message in [
+            Message::text("Grüße"),
+            Message::binary(vec![0xff; 200 * 1024]),
+        ] {
             channel.send(message.clone()).await.unwrap();
             assert_eq!(channel.recv().await, Some(message));
         }
@@ -91,10 +112,15 @@ fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
     let stats = stats.json();
     assert_eq!(stats["dtlsState"], "connected", "{stats}");
     assert_eq!(stats["sctpState"], "connected", "{stats}");
-    assert!(location.ends_with(stats["session"].as_str().unwrap()), "{stats}");
+    assert!(
+        location.ends_with(stats["session"].as_str().unwrap()),
+        "{stats}"
+    );
 
     assert_eq!(server.delete(&location).status, 200);
-    runtime.block_on(tokio::time::timeout(WITHIN, session.closed())).expect("told by the server");
+    runtime
+        .block_on(tokio::time::timeout(WITHIN, session.closed()))
+        .expect("told by the server");
     assert_eq!(session.state(), SessionState::Closed);
     server.until_empty();
     assert!(client.shutdown(WITHIN));
@@ -117,8 +143,14 @@ fn malformed_sdp_is_400_with_a_sentence_and_no_session() {
         (without("a=ice-pwd"), "a=ice-pwd"),
         (without("a=fingerprint"), "a=fingerprint"),
         (OFFER.replace("CC:E3", "XX:E3"), "a=fingerprint"),
-        (OFFER.replace("a=setup:actpass", "a=setup:whatever"), "a=setup"),
-        (OFFER.replace("a=sctp-port:5000", "a=sctp-port:0"), "SCTP port"),
+        (
+            OFFER.replace("a=setup:actpass", "a=setup:whatever"),
+            "a=setup",
+        ),
+        (
+            OFFER.replace("a=sctp-port:5000", "a=sctp-port:0"),
+            "SCTP port",
+        ),
         (OFFER.replace("sha-256", "md5"), "sha-256"),
     ] {
         let text = refused(&server.post(&offer), 400);
@@ -142,12 +174,18 @@ fn a_wrong_type_is_415_and_parameters_do_no_harm() {
     let post = |headers: &[(&str, &str)]| {
         server.request("POST", "/rtc/sessions", headers, OFFER.as_bytes())
     };
-    for headers in [&[][..], &[("Content-Type", "application/json")], &[("Content-Type", "text/plain")]]
-    {
+    for headers in [
+        &[][..],
+        &[("Content-Type", "application/json")],
+        &[("Content-Type", "text/plain")],
+    ] {
         assert!(refused(&post(headers), 415).contains("application/sdp"));
     }
     server.until_empty();
-    assert_eq!(post(&[("Content-Type", "Application/SDP; charset=utf-8")]).status, 201);
+    assert_eq!(
+        post(&[("Content-Type", "Application/SDP; charset=utf-8")]).status,
+        201
+    );
     let (location, _) = opened(&server);
     let sdp = [("Content-Type", "application/sdp")];
     let patched = server.request("PATCH", &location, &sdp, CANDIDATE.as_bytes());
@@ -168,7 +206,11 @@ fn too_large_a_body_is_413() {
 #[test]
 fn an_unknown_session_is_404_for_every_method() {
     let server = server();
-    for id in ["0123456789abcdef0123456789abcdef", "x", "..%2f..%2fetc%2fpasswd"] {
+    for id in [
+        "0123456789abcdef0123456789abcdef",
+        "x",
+        "..%2f..%2fetc%2fpasswd",
+    ] {
         let location = format!("/rtc/sessions/{id}");
         refused(&server.patch(&location, None, CANDIDATE), 404);
         refused(&server.delete(&location), 404);
@@ -191,7 +233,12 @@ fn delete_twice_is_200_and_then_404() {
 fn a_stale_etag_is_412_and_none_is_fine() {
     let server = server();
     let (location, etag) = opened(&server);
-    for if_match in [None, Some("*"), Some(&*etag), Some(&*format!("\"other\", {etag}"))] {
+    for if_match in [
+        None,
+        Some("*"),
+        Some(&*etag),
+        Some(&*format!("\"other\", {etag}")),
+    ] {
         let patched = server.patch(&location, if_match, CANDIDATE);
         assert_eq!(patched.status, 204, "{if_match:?}");
         assert_eq!(patched.header("etag"), Some(&*etag));
@@ -199,13 +246,23 @@ fn a_stale_etag_is_412_and_none_is_fine() {
     let stale = refused(&server.patch(&location, Some("\"other\""), CANDIDATE), 412);
     assert!(stale.contains(&etag), "{stale:?} does not tell {etag}");
     // A weak tag never matches (RFC 9110 §13.1.1).
-    refused(&server.patch(&location, Some(&format!("W/{etag}")), CANDIDATE), 412);
+    refused(
+        &server.patch(&location, Some(&format!("W/{etag}")), CANDIDATE),
+        412,
+    );
 
     // An ICE restart makes the tag another one.
     let restarted = server.patch(&location, Some(&etag), &restart(1));
     assert_eq!(restarted.status, 200, "{restarted:?}");
-    assert_eq!(restarted.header("content-type"), Some("application/trickle-ice-sdpfrag"));
-    assert!(restarted.text().contains("a=ice-ufrag:"), "{}", restarted.text());
+    assert_eq!(
+        restarted.header("content-type"),
+        Some("application/trickle-ice-sdpfrag")
+    );
+    assert!(
+        restarted.text().contains("a=ice-ufrag:"),
+        "{}",
+        restarted.text()
+    );
     let newer = restarted.header("etag").unwrap();
     assert_ne!(newer, etag);
     refused(&server.patch(&location, Some(&etag), CANDIDATE), 412);
@@ -216,7 +273,11 @@ fn a_stale_etag_is_412_and_none_is_fine() {
 fn malformed_fragments_are_400_and_the_session_lives() {
     let server = server();
     let (location, _) = opened(&server);
-    for fragment in ["nonsense", "a=ice-ufrag:abcd\r\n", "a=ice-ufrag:abcd\r\na=ice-pwd:short\r\n"] {
+    for fragment in [
+        "nonsense",
+        "a=ice-ufrag:abcd\r\n",
+        "a=ice-ufrag:abcd\r\na=ice-pwd:short\r\n",
+    ] {
         refused(&server.patch(&location, None, fragment), 400);
     }
     assert_eq!(server.patch(&location, None, CANDIDATE).status, 204);
@@ -271,16 +332,26 @@ fn the_list_is_for_callers_on_loopback_and_for_operators() {
     let list = server.get("/rtc/sessions");
     assert_eq!(list.status, 200);
     let list = list.json();
-    let [listed] = list.as_array().unwrap().as_slice() else { panic!("{list}") };
+    let [listed] = list.as_array().unwrap().as_slice() else {
+        panic!("{list}")
+    };
     assert!(location.ends_with(listed["id"].as_str().unwrap()), "{list}");
     assert!(listed["state"].is_string(), "{list}");
 
     // A proxy on this host speaks for others.
-    for header in [("X-Forwarded-For", "203.0.113.7"), ("Forwarded", "for=203.0.113.7")] {
+    for header in [
+        ("X-Forwarded-For", "203.0.113.7"),
+        ("Forwarded", "for=203.0.113.7"),
+    ] {
         let text = refused(&server.request("GET", "/rtc/sessions", &[header], b""), 403);
         assert!(!text.contains(listed["id"].as_str().unwrap()));
         let operator = [header, ("X-Operator", "sesame")];
-        assert_eq!(server.request("GET", "/rtc/sessions", &operator, b"").status, 200);
+        assert_eq!(
+            server
+                .request("GET", "/rtc/sessions", &operator, b"")
+                .status,
+            200
+        );
     }
 }
 
@@ -304,7 +375,10 @@ fn draining_is_503_for_new_sessions_and_for_readyz_only() {
 
     let rtc = server.rtc.clone();
     let draining = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let began = Instant::now();
         runtime.block_on(rtc.drain(WITHIN));
         began.elapsed()
@@ -318,7 +392,10 @@ fn draining_is_503_for_new_sessions_and_for_readyz_only() {
     // The old session is served as before.
     assert_eq!(server.patch(&location, None, CANDIDATE).status, 204);
     assert_eq!(server.delete(&location).status, 200);
-    assert!(draining.join().unwrap() < WITHIN, "it did not notice that the last session ended");
+    assert!(
+        draining.join().unwrap() < WITHIN,
+        "it did not notice that the last session ended"
+    );
     server.until_empty();
 }
 
@@ -327,7 +404,10 @@ fn the_deadline_of_a_drain_closes_what_is_left() {
     let server = server();
     opened(&server);
     let session = server.rtc.registry().sessions().remove(0);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         server.rtc.drain(Duration::from_millis(50)).await;
     });

@@ -29,13 +29,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
                 .route(web::patch().to(trickle))
                 .route(web::delete().to(delete)),
         )
-        .route("/sessions/{id}/events", web::get().to(super::events::stream))
+        .route(
+            "/sessions/{id}/events",
+            web::get().to(super::events::stream),
+        )
         .route("/sessions/{id}/stats", web::get().to(stats));
 }
 
 /// The session of a location.
 pub(super) fn find(signalling: &Signalling, id: &str) -> Result<Session, Refused> {
-    signalling.runtime.registry().get(id).ok_or(Refused::UnknownSession)
+    signalling
+        .runtime
+        .registry()
+        .get(id)
+        .ok_or(Refused::UnknownSession)
 }
 
 async fn create(
@@ -75,22 +82,22 @@ async fn trickle(
     if let Some(web::Header(IfMatch::Items(tags))) = if_match
         && !tags.iter().any(|known| known.strong_eq(&tag(&session)))
     {
-        return Err(Refused::Stale { current: session.generation() });
+        return Err(Refused::Stale {
+            current: session.generation(),
+        });
     }
     let trickled = session.trickle(&fragment).await?;
     let etag = header::ETag(tag(&session));
     Ok(match trickled {
         Trickled::Candidates => HttpResponse::NoContent().insert_header(etag).finish(),
-        Trickled::Restarted(answer) => {
-            HttpResponse::Ok().insert_header(etag).content_type(FRAGMENT).body(answer)
-        }
+        Trickled::Restarted(answer) => HttpResponse::Ok()
+            .insert_header(etag)
+            .content_type(FRAGMENT)
+            .body(answer),
     })
 }
 
-async fn delete(
-    signalling: Data<Signalling>,
-    id: Path<String>,
-) -> Result<HttpResponse, Refused> {
+async fn delete(signalling: Data<Signalling>, id: Path<String>) -> Result<HttpResponse, Refused> {
     let session = find(&signalling, &id)?;
     session.close().await;
     Ok(HttpResponse::Ok().finish())
@@ -108,10 +115,7 @@ struct Listed {
     state: &'static str,
 }
 
-async fn list(
-    signalling: Data<Signalling>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Refused> {
+async fn list(signalling: Data<Signalling>, request: HttpRequest) -> Result<HttpResponse, Refused> {
     if !signalling.allows(&request) {
         return Err(Refused::Forbidden);
     }
@@ -120,7 +124,10 @@ async fn list(
         .registry()
         .sessions()
         .iter()
-        .map(|session| Listed { id: session.id().clone(), state: session.state().as_str() })
+        .map(|session| Listed {
+            id: session.id().clone(),
+            state: session.state().as_str(),
+        })
         .collect();
     sessions.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(HttpResponse::Ok().json(sessions))
@@ -138,7 +145,9 @@ async fn text(
     limit: usize,
 ) -> Result<String, Refused> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    let essence = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = essence.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(expected) {
         return Err(Refused::WrongType { expected });

@@ -21,7 +21,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(config: Config) -> Server {
-        let rtc = Runtime::builder().config(config).on_data_channel(echo).start().unwrap();
+        let rtc = Runtime::builder()
+            .config(config)
+            .on_data_channel(echo)
+            .start()
+            .unwrap();
         let app = rtc.clone();
         let (started, wait) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -29,7 +33,10 @@ impl Server {
                 let server = HttpServer::new(move || {
                     // Operators are those who know the word.
                     let operators = app.signalling().authorise_operators(|request| {
-                        request.headers().get("x-operator").is_some_and(|word| word == "sesame")
+                        request
+                            .headers()
+                            .get("x-operator")
+                            .is_some_and(|word| word == "sesame")
                     });
                     App::new()
                         .configure(operators.configure())
@@ -45,7 +52,12 @@ impl Server {
             })
         });
         let (address, handle) = wait.recv_timeout(WITHIN).unwrap();
-        Server { rtc, address, handle, thread: Some(thread) }
+        Server {
+            rtc,
+            address,
+            handle,
+            thread: Some(thread),
+        }
     }
 
     /// The whole answer to a request.
@@ -88,7 +100,11 @@ impl Server {
     pub fn until_empty(&self) {
         let end = Instant::now() + WITHIN;
         while self.rtc.session_count() > 0 {
-            assert!(Instant::now() < end, "{} sessions are left", self.rtc.session_count());
+            assert!(
+                Instant::now() < end,
+                "{} sessions are left",
+                self.rtc.session_count()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(self.rtc.registry().is_empty());
@@ -125,7 +141,10 @@ impl Drop for Server {
         let ended = self.thread.take().map(JoinHandle::join);
         let stopped = self.rtc.shutdown(WITHIN);
         if !std::thread::panicking() {
-            assert!(matches!(ended, Some(Ok(Ok(())))), "the server ended with {ended:?}");
+            assert!(
+                matches!(ended, Some(Ok(Ok(())))),
+                "the server ended with {ended:?}"
+            );
             assert!(stopped, "worker threads are left");
         }
     }
@@ -156,13 +175,20 @@ impl Response {
             line.trim_end().to_owned()
         };
         let first = line();
-        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = first
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {first:?}"));
         let mut headers = Vec::new();
         loop {
             let header = line();
             if header.is_empty() {
-                return Response { status, headers, body: Vec::new() };
+                return Response {
+                    status,
+                    headers,
+                    body: Vec::new(),
+                };
             }
             let (name, value) = header.split_once(':').unwrap();
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
@@ -170,7 +196,10 @@ impl Response {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> &str {
