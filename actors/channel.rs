@@ -106,7 +106,10 @@ impl Port {
     }
 
     fn command(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(command);
         if !self.scheduled.swap(true, Ordering::AcqRel) {
             self.actor.do_send(Wake);
         }
@@ -273,7 +276,10 @@ impl Drop for Handle {
 
 impl DataChannel {
     pub(crate) fn new(shared: Arc<Shared>, lease: Arc<Lease>) -> DataChannel {
-        DataChannel(Arc::new(Handle { shared, _lease: lease }))
+        DataChannel(Arc::new(Handle {
+            shared,
+            _lease: lease,
+        }))
     }
 
     fn shared(&self) -> &Shared {
@@ -317,7 +323,9 @@ impl DataChannel {
     /// When it closes instead.
     pub async fn opened(&self) -> Result<(), SendError> {
         let mut state = self.shared().state.subscribe();
-        let opened = state.wait_for(|(s, _)| *s != DataChannelState::Connecting).await;
+        let opened = state
+            .wait_for(|(s, _)| *s != DataChannelState::Connecting)
+            .await;
         match opened.map(|s| s.0) {
             Ok(DataChannelState::Open) => Ok(()),
             _ => Err(SendError::Closed),
@@ -327,7 +335,9 @@ impl DataChannel {
     /// Waits until the channel is closed, and says why where it was an error.
     pub async fn closed(&self) -> Option<ChannelError> {
         let mut state = self.shared().state.subscribe();
-        let closed = state.wait_for(|(s, _)| *s == DataChannelState::Closed).await;
+        let closed = state
+            .wait_for(|(s, _)| *s == DataChannelState::Closed)
+            .await;
         closed.ok().and_then(|s| s.1)
     }
 
@@ -415,7 +425,10 @@ impl DataChannel {
     /// Messages as a stream.
     pub fn messages(&self) -> Messages {
         let channel = self.clone();
-        Messages { channel: channel.clone(), next: Box::pin(async move { channel.recv().await }) }
+        Messages {
+            channel: channel.clone(),
+            next: Box::pin(async move { channel.recv().await }),
+        }
     }
 
     /// Two handles, one to send and one to receive: each is the whole channel.

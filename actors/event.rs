@@ -151,15 +151,26 @@ struct Inner {
 impl Events {
     pub(crate) fn new(session: SessionId) -> Events {
         let streams = broadcast::Sender::new(CAPACITY);
-        Events(Arc::new(Inner { session, streams, recipients: Mutex::default() }))
+        Events(Arc::new(Inner {
+            session,
+            streams,
+            recipients: Mutex::default(),
+        }))
     }
 
     pub(crate) fn send(&self, event: Event) {
         tracing::trace!(session = %self.0.session, ?event, "event");
-        let recipients = self.0.recipients.lock().unwrap_or_else(PoisonError::into_inner);
+        let recipients = self
+            .0
+            .recipients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for recipient in recipients.iter() {
             let session = self.0.session.clone();
-            recipient.do_send(TransportEvent { session, event: event.clone() });
+            recipient.do_send(TransportEvent {
+                session,
+                event: event.clone(),
+            });
         }
         drop(recipients);
         // Nobody listening is no error.
@@ -178,7 +189,11 @@ impl Events {
     }
 
     pub(crate) fn subscribe_actor(&self, recipient: Recipient<TransportEvent>) {
-        let mut recipients = self.0.recipients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recipients = self
+            .0
+            .recipients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         recipients.retain(Recipient::connected);
         recipients.push(recipient);
     }

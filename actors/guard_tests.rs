@@ -63,7 +63,10 @@ impl Handler<ChildFailed<ActorKind>> for Parent {
     type Result = ();
 
     fn handle(&mut self, message: ChildFailed<ActorKind>, _: &mut Context<Self>) {
-        self.0.lock().unwrap().push((message.end, message.restarting));
+        self.0
+            .lock()
+            .unwrap()
+            .push((message.end, message.restarting));
     }
 }
 
@@ -78,11 +81,21 @@ fn start(policy: Option<RestartPolicy>) -> Bed {
     let parent = Parent(heard.clone()).start();
     let (child, mailbox) = Mailbox::new();
     let patient_lives = Arc::clone(&lives);
-    Guarded::start(ActorKind::Ice, parent.recipient(), policy, mailbox, move |_, exit| Patient {
-        exit,
-        lives: patient_lives,
-    });
-    Bed { child, heard, lives }
+    Guarded::start(
+        ActorKind::Ice,
+        parent.recipient(),
+        policy,
+        mailbox,
+        move |_, exit| Patient {
+            exit,
+            lives: patient_lives,
+        },
+    );
+    Bed {
+        child,
+        heard,
+        lives,
+    }
 }
 
 impl Bed {
@@ -126,7 +139,10 @@ fn every_end_reaches_the_parent_once() {
 #[test]
 fn a_restart_takes_the_same_mailbox_until_the_budget_is_spent() {
     on_virtual_time(async {
-        let policy = RestartPolicy { max_restarts: 2, ..RestartPolicy::default() };
+        let policy = RestartPolicy {
+            max_restarts: 2,
+            ..RestartPolicy::default()
+        };
         let bed = start(Some(policy));
         let panicked = |restarting| (End::Panic("in the handler".into()), restarting);
         assert_eq!(bed.after(Do::PanicInHandler).await, [panicked(true)]);
@@ -140,7 +156,10 @@ fn a_restart_takes_the_same_mailbox_until_the_budget_is_spent() {
 #[test]
 fn the_budget_is_of_a_sliding_window() {
     on_virtual_time(async {
-        let policy = RestartPolicy { max_restarts: 1, ..RestartPolicy::default() };
+        let policy = RestartPolicy {
+            max_restarts: 1,
+            ..RestartPolicy::default()
+        };
         let bed = start(Some(policy));
         for _ in 0..3 {
             assert_eq!(bed.after(Do::Fail).await, [(failed(), true)]);
@@ -170,9 +189,11 @@ fn a_torn_down_arbiter_is_an_end_too() {
         let recipient = parent.recipient();
         arbiter.spawn_fn(move || {
             let (child, mailbox) = Mailbox::<Patient>::new();
-            Guarded::start(ActorKind::Ice, recipient, None, mailbox, |_, exit| Patient {
-                exit,
-                lives: Arc::default(),
+            Guarded::start(ActorKind::Ice, recipient, None, mailbox, |_, exit| {
+                Patient {
+                    exit,
+                    lives: Arc::default(),
+                }
             });
             let _ = started.send(child);
         });

@@ -28,8 +28,16 @@ const EARLIER: usize = 16;
 
 impl Signalling {
     pub(crate) fn new(random: &mut Random) -> Signalling {
-        let origin = Origin { session_id: random.u64(), version: 0 };
-        Signalling { origin, mid: None, remote: None, earlier: Vec::new() }
+        let origin = Origin {
+            session_id: random.u64(),
+            version: 0,
+        };
+        Signalling {
+            origin,
+            mid: None,
+            remote: None,
+            earlier: Vec::new(),
+        }
     }
 
     /// Which of the peer's ICE generations these credentials are of.
@@ -108,7 +116,9 @@ pub enum Trickled {
 
 impl Session {
     fn signalling(&self) -> MutexGuard<'_, Signalling> {
-        self.signalling.lock().unwrap_or_else(PoisonError::into_inner)
+        self.signalling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts ICE generations: the entity tag of the session over HTTP.
@@ -126,11 +136,17 @@ impl Session {
         let remote = &offer.description;
         self.remember(remote)?;
         // RFC 8445 §6.1.1: the offerer controls, but a lite agent never does against a full one.
-        let role = if remote.ice.lite { ice::Role::Controlling } else { ice::Role::Controlled };
+        let role = if remote.ice.lite {
+            ice::Role::Controlling
+        } else {
+            ice::Role::Controlled
+        };
         self.ice().set_role(role);
         let setup = remote.setup.answer();
         self.dtls().set_role(dtls_role(setup));
-        self.gatherer().gather(Some(self.scope().config.ice_servers.clone())).await?;
+        self.gatherer()
+            .gather(Some(self.scope().config.ice_servers.clone()))
+            .await?;
         let answer = offer.answer(self.signalling().origin, &self.describe(setup))?;
         self.start_transports(remote).await?;
         Ok(answer)
@@ -142,8 +158,12 @@ impl Session {
     /// When gathering fails.
     pub async fn offer(&self) -> Result<String, SignalError> {
         self.ice().set_role(ice::Role::Controlling);
-        self.gatherer().gather(Some(self.scope().config.ice_servers.clone())).await?;
-        Ok(self.describe(Setup::ActPass).to_offer(self.signalling().origin)?)
+        self.gatherer()
+            .gather(Some(self.scope().config.ice_servers.clone()))
+            .await?;
+        Ok(self
+            .describe(Setup::ActPass)
+            .to_offer(self.signalling().origin)?)
     }
 
     /// Takes the peer's answer to our [`offer`](Self::offer) and starts all transports.
@@ -239,7 +259,10 @@ impl Session {
             trickle: true,
             fingerprints: fingerprints
                 .into_iter()
-                .map(|f| sdp::Fingerprint { algorithm: f.algorithm, value: f.value })
+                .map(|f| sdp::Fingerprint {
+                    algorithm: f.algorithm,
+                    value: f.value,
+                })
                 .collect(),
             setup,
             sctp_port: self.sctp().port(),
@@ -250,23 +273,34 @@ impl Session {
     }
 
     fn candidate_lines(&self) -> Vec<String> {
-        self.gatherer().local_candidates().iter().map(ToString::to_string).collect()
+        self.gatherer()
+            .local_candidates()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     async fn start_transports(&self, remote: &Description) -> Result<(), SignalError> {
         let fingerprints = remote
             .fingerprints
             .iter()
-            .map(|f| dtls::Fingerprint { algorithm: f.algorithm.clone(), value: f.value.clone() })
+            .map(|f| dtls::Fingerprint {
+                algorithm: f.algorithm.clone(),
+                value: f.value.clone(),
+            })
             .collect();
         let role = dtls_role(remote.setup);
-        self.dtls().begin(dtls::Parameters { fingerprints, role }).await?;
+        self.dtls()
+            .begin(dtls::Parameters { fingerprints, role })
+            .await?;
         let capabilities = sctp::Capabilities {
             max_message_size: remote
                 .max_message_size
                 .unwrap_or(sdp::DEFAULT_MAX_MESSAGE_SIZE),
         };
-        self.sctp().begin(capabilities, Some(remote.sctp_port)).await?;
+        self.sctp()
+            .begin(capabilities, Some(remote.sctp_port))
+            .await?;
         self.add_remote_candidates(&remote.candidates, remote.end_of_candidates);
         self.ice().begin(parameters(&remote.ice)).await?;
         Ok(())

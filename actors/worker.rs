@@ -63,12 +63,21 @@ impl Handler<OpenSession> for Worker {
     type Result = ();
 
     fn handle(&mut self, open: OpenSession, ctx: &mut Context<Self>) {
-        let OpenSession { scope, supervisor, gatherer, slot } = open;
+        let OpenSession {
+            scope,
+            supervisor,
+            gatherer,
+            slot,
+        } = open;
         let mux = self.mux.clone().filter(|_| !scope.options.own_sockets);
         let parent = ctx.address().recipient();
-        Guarded::start(scope.id.clone(), parent, None, supervisor, move |ctx, _exit| {
-            SessionSupervisor::new(ctx, scope, mux, gatherer, slot)
-        });
+        Guarded::start(
+            scope.id.clone(),
+            parent,
+            None,
+            supervisor,
+            move |ctx, _exit| SessionSupervisor::new(ctx, scope, mux, gatherer, slot),
+        );
     }
 }
 

@@ -4,16 +4,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DtlsRole, DtlsTransport, DtlsTransportState, GatherOptions, IceGatherer, IceGathererState,
-    IceParameters, IceServer, IceTransport, IceTransportState, Runtime, SctpTransport,
-    SctpTransportState,
+    Config, DtlsRole, DtlsTransport, DtlsTransportState, GatherOptions, IceGatherer,
+    IceGathererState, IceParameters, IceServer, IceTransport, IceTransportState, Runtime,
+    SctpTransport, SctpTransportState,
 };
 
 /// Nothing here may take longer; a test that hangs fails instead.
 const LIMIT: Duration = Duration::from_secs(40);
 
 fn runtime() -> Runtime {
-    let config = Config { workers: 2, loopback: true, ..Config::default() };
+    let config = Config {
+        workers: 2,
+        loopback: true,
+        ..Config::default()
+    };
     Runtime::builder().config(config).start().unwrap()
 }
 
@@ -22,7 +26,9 @@ fn gatherer(rtc: &Runtime) -> IceGatherer {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future).await.expect("took too long")
+    tokio::time::timeout(LIMIT, future)
+        .await
+        .expect("took too long")
 }
 
 #[tokio::test]
@@ -49,15 +55,24 @@ async fn ice_transport_setup() {
             failed.push(error.url);
         }
     }
-    assert!(failed.iter().any(|url| url.contains("127.0.0.1:9")), "{failed:?}");
-    assert!(failed.iter().any(|url| url.contains("turnserver.invalid")), "{failed:?}");
+    assert!(
+        failed.iter().any(|url| url.contains("127.0.0.1:9")),
+        "{failed:?}"
+    );
+    assert!(
+        failed.iter().any(|url| url.contains("turnserver.invalid")),
+        "{failed:?}"
+    );
 
     let parameters = gatherer.local_parameters();
     assert!(parameters.username_fragment.len() >= 4 && parameters.password.len() >= 22);
     let candidates = gatherer.local_candidates();
     assert!(!candidates.is_empty());
     for candidate in &candidates {
-        assert!(candidate.to_string().starts_with("candidate:"), "{candidate}");
+        assert!(
+            candidate.to_string().starts_with("candidate:"),
+            "{candidate}"
+        );
     }
 
     let transport = IceTransport::new(&gatherer).unwrap();
@@ -126,7 +141,9 @@ async fn complete_transport_stack() {
                        fingerprints: actix_rtc::DtlsParameters| {
         ice.start(parameters).await.unwrap();
         dtls.start(fingerprints).await.unwrap();
-        sctp.start(SctpTransport::capabilities(), None).await.unwrap();
+        sctp.start(SctpTransport::capabilities(), None)
+            .await
+            .unwrap();
     };
     let (p1, p2) = (gatherer1.local_parameters(), gatherer2.local_parameters());
     let (d1, d2) = (dtls1.local_parameters(), dtls2.local_parameters());
@@ -142,10 +159,18 @@ async fn complete_transport_stack() {
     assert_eq!(dtls1.remote_certificates().len(), 1);
     assert_ne!(dtls1.local_parameters().role, dtls2.local_parameters().role);
 
-    let channel = sctp1.create_data_channel("stack", Default::default()).await.unwrap();
+    let channel = sctp1
+        .create_data_channel("stack", Default::default())
+        .await
+        .unwrap();
     let accepted = within(sctp2.accept()).await.unwrap();
-    within(channel.send("over the complete stack")).await.unwrap();
-    assert_eq!(within(accepted.recv()).await.unwrap().as_bytes(), b"over the complete stack");
+    within(channel.send("over the complete stack"))
+        .await
+        .unwrap();
+    assert_eq!(
+        within(accepted.recv()).await.unwrap().as_bytes(),
+        b"over the complete stack"
+    );
 }
 
 /// The first `start` is awaited before the second is called, and yet it connects.
@@ -188,7 +213,10 @@ async fn transport_error_handling() {
     assert!(error.to_string().contains("gather"), "{error}");
     within(gatherer.gather(Some(vec![]))).await.unwrap();
     let error = within(ice.start(invalid)).await.unwrap_err();
-    assert!(matches!(error, actix_rtc::IceError::Parameters(_)), "{error}");
+    assert!(
+        matches!(error, actix_rtc::IceError::Parameters(_)),
+        "{error}"
+    );
     let error = within(dtls.start(Default::default())).await.unwrap_err();
     assert!(matches!(error, actix_rtc::DtlsError::Start(_)), "{error}");
 
@@ -207,12 +235,21 @@ async fn monitor_transport_states() {
     let session2 = rtc.session(GatherOptions::default()).unwrap();
     {
         let (ice, dtls, sctp) = (seen.clone(), seen.clone(), seen.clone());
-        session1.ice().on_state_change(move |s| ice.lock().unwrap().push(format!("ice {s}")));
-        session1.dtls().on_state_change(move |s| dtls.lock().unwrap().push(format!("dtls {s}")));
-        session1.sctp().on_state_change(move |s| sctp.lock().unwrap().push(format!("sctp {s}")));
+        session1
+            .ice()
+            .on_state_change(move |s| ice.lock().unwrap().push(format!("ice {s}")));
+        session1
+            .dtls()
+            .on_state_change(move |s| dtls.lock().unwrap().push(format!("dtls {s}")));
+        session1
+            .sctp()
+            .on_state_change(move |s| sctp.lock().unwrap().push(format!("sctp {s}")));
     }
     within(async {
-        let answer = session2.accept(&session1.offer().await.unwrap()).await.unwrap();
+        let answer = session2
+            .accept(&session1.offer().await.unwrap())
+            .await
+            .unwrap();
         session1.set_answer(&answer).await.unwrap();
         session1.connected().await.unwrap();
         session1.close().await;
@@ -232,6 +269,9 @@ async fn monitor_transport_states() {
         "dtls closed",
         "ice closed",
     ] {
-        assert!(seen.iter().any(|s| s == state), "{state} is missing in {seen:?}");
+        assert!(
+            seen.iter().any(|s| s == state),
+            "{state} is missing in {seen:?}"
+        );
     }
 }

@@ -23,8 +23,8 @@ use std::time::Instant;
 use actix::prelude::*;
 use bytes::Bytes;
 
-pub(crate) use handle::Established;
 pub use handle::DtlsTransport;
+pub(crate) use handle::Established;
 
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::dtls::engine::Engine;
@@ -70,7 +70,10 @@ impl DtlsActor {
         supervisor: Recipient<StateChanged>,
         exit: Exit,
     ) -> DtlsActor {
-        let kind = scope.options.dtls_engine.unwrap_or(scope.config.dtls_engine);
+        let kind = scope
+            .options
+            .dtls_engine
+            .unwrap_or(scope.config.dtls_engine);
         let certificate = scope.dtls.certificate.load().as_ref().clone();
         let wake = ctx.address();
         let wake = Arc::new(move || wake.do_send(Wake));
@@ -92,7 +95,11 @@ impl DtlsActor {
 
     fn start(&mut self, remote: Parameters) -> Result<(), DtlsError> {
         if let Some(known) = &self.remote {
-            return if *known == remote { Ok(()) } else { Err(DtlsError::AlreadyStarted) };
+            return if *known == remote {
+                Ok(())
+            } else {
+                Err(DtlsError::AlreadyStarted)
+            };
         }
         // Before a packet is sent: fingerprints that cannot match anything are the caller's error.
         FingerprintSet::new(&remote.fingerprints)
@@ -118,7 +125,9 @@ impl DtlsActor {
         self.started_at = Some(now());
         if let Err(error) = self.engine.start(now(), role, &remote.fingerprints) {
             let reason = Reason::DtlsStart(error);
-            self.exit.clone().fail(ctx, TransportError::new(ActorKind::Dtls, reason));
+            self.exit
+                .clone()
+                .fail(ctx, TransportError::new(ActorKind::Dtls, reason));
         }
     }
 
@@ -130,8 +139,9 @@ impl DtlsActor {
             records.push(segments);
         }
         if !records.is_empty() {
-            let (count, bytes) =
-                records.iter().fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
+            let (count, bytes) = records
+                .iter()
+                .fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
             let metrics = self.scope.metrics.actor(ActorKind::Dtls);
             metrics.traffic(Direction::Out, count, bytes);
             self.ice.do_send(DtlsToIce(records));
@@ -168,13 +178,17 @@ impl DtlsActor {
                     by_role[usize::from(role == Role::Server)].record(took);
                 }
                 let established = Established::of(&self.engine);
-                self.scope.dtls.established.store(Some(Arc::new(established)));
+                self.scope
+                    .dtls
+                    .established
+                    .store(Some(Arc::new(established)));
                 self.scope.dtls.state.set(DtlsTransportState::Connected);
                 self.tell_above();
             }
             Event::Failed(reason) => {
                 self.opened.clear();
-                self.scope.fail(TransportError::new(ActorKind::Dtls, Reason::Dtls(reason)));
+                self.scope
+                    .fail(TransportError::new(ActorKind::Dtls, Reason::Dtls(reason)));
             }
             Event::Closed => {
                 if let Some(above) = &self.above {
@@ -275,7 +289,12 @@ impl Handler<Export> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, message: Export, _: &mut Context<Self>) {
-        let Export { label, context, length, reply } = message;
+        let Export {
+            label,
+            context,
+            length,
+            reply,
+        } = message;
         let _ = reply.send(self.engine.export_keying_material(&label, &context, length));
     }
 }

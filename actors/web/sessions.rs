@@ -29,13 +29,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
                 .route(web::patch().to(trickle))
                 .route(web::delete().to(delete)),
         )
-        .route("/sessions/{id}/events", web::get().to(super::events::stream))
+        .route(
+            "/sessions/{id}/events",
+            web::get().to(super::events::stream),
+        )
         .route("/sessions/{id}/stats", web::get().to(stats));
 }
 
 /// The session of a location.
 pub(super) fn find(signalling: &Signalling, id: &str) -> Result<Session, Refused> {
-    signalling.runtime.registry().get(id).ok_or(Refused::UnknownSession)
+    signalling
+        .runtime
+        .registry()
+        .get(id)
+        .ok_or(Refused::UnknownSession)
 }
 
 async fn create(
@@ -81,18 +88,20 @@ async fn trickle(
     let (trickled, generation) = session.trickle_if(expected, &fragment).await?;
     let etag = header::ETag(tag(generation));
     Ok(match trickled {
-        None => return Err(Refused::Stale { current: generation }),
-        Some(Trickled::Candidates) => HttpResponse::NoContent().insert_header(etag).finish(),
-        Some(Trickled::Restarted(answer)) => {
-            HttpResponse::Ok().insert_header(etag).content_type(FRAGMENT).body(answer)
+        None => {
+            return Err(Refused::Stale {
+                current: generation,
+            });
         }
+        Some(Trickled::Candidates) => HttpResponse::NoContent().insert_header(etag).finish(),
+        Some(Trickled::Restarted(answer)) => HttpResponse::Ok()
+            .insert_header(etag)
+            .content_type(FRAGMENT)
+            .body(answer),
     })
 }
 
-async fn delete(
-    signalling: Data<Signalling>,
-    id: Path<String>,
-) -> Result<HttpResponse, Refused> {
+async fn delete(signalling: Data<Signalling>, id: Path<String>) -> Result<HttpResponse, Refused> {
     let session = find(&signalling, &id)?;
     session.close().await;
     Ok(HttpResponse::Ok().finish())
@@ -110,10 +119,7 @@ struct Listed {
     state: &'static str,
 }
 
-async fn list(
-    signalling: Data<Signalling>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Refused> {
+async fn list(signalling: Data<Signalling>, request: HttpRequest) -> Result<HttpResponse, Refused> {
     if !signalling.allows(&request) {
         return Err(Refused::Forbidden);
     }
@@ -122,7 +128,10 @@ async fn list(
         .registry()
         .sessions()
         .iter()
-        .map(|session| Listed { id: session.id().clone(), state: session.state().as_str() })
+        .map(|session| Listed {
+            id: session.id().clone(),
+            state: session.state().as_str(),
+        })
         .collect();
     sessions.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(HttpResponse::Ok().json(sessions))
@@ -140,7 +149,9 @@ async fn text(
     limit: usize,
 ) -> Result<String, Refused> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    let essence = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = essence.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(expected) {
         return Err(Refused::WrongType { expected });
