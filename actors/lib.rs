@@ -1,2 +1,64 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod alarm;
+mod channel;
+pub mod config;
+mod dtls;
+mod error;
+mod event;
+mod gatherer;
+mod guard;
+mod ice;
+mod link;
+mod mailbox;
+pub mod metrics;
+mod mux;
+mod registry;
+mod runtime;
+mod scope;
+mod sctp;
+mod session;
+mod signalling;
+mod state;
+mod supervisor;
+#[cfg(feature = "web")]
+pub mod web;
+mod worker;
+
 pub use actix_rtc_proto as proto;
+
+pub use channel::{DataChannel, DataChannelState, Messages, SendError};
+pub use config::{Config, ConfigError, DtlsEngine, RestartPolicy, UdpMode};
+pub use dtls::DtlsTransport;
+pub use error::{
+    ActorKind, DtlsError, GatherError, IceError, InvalidState, Reason, SctpError, TransportError,
+};
+pub use event::{
+    DtlsTransportEvent, Event, EventStream, IceCandidateError, IceGathererEvent,
+    IceTransportEvent, SctpTransportEvent, SessionEvent, TransportEvent,
+};
+pub use gatherer::IceGatherer;
+pub use ice::IceTransport;
+pub use mux::MuxError;
+pub use proto::dtls::{
+    Certificate, Fingerprint as DtlsFingerprint, Parameters as DtlsParameters,
+    ParametersRole as DtlsRole,
+};
+pub use proto::gather::IceServer;
+pub use proto::ice::{
+    Candidate as IceCandidate, Parameters as IceParameters, Role as IceRole, SelectedPair,
+};
+pub use proto::sctp::{
+    Capabilities as SctpCapabilities, ChannelOptions as DataChannelOptions, Message,
+    OpenError as ChannelOpenError,
+};
+pub use registry::SessionRegistry;
+pub use runtime::{OpenError, Runtime, RuntimeBuilder, StartError};
+pub use scope::GatherOptions;
+pub use sctp::SctpTransport;
+pub use session::{Session, SessionId, SessionStats};
+pub use signalling::{SignalError, Trickled};
+pub use state::{
+    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
+};

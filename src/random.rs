@@ -17,6 +17,14 @@ impl Random {
         Random(StdRng::from_seed(seed))
     }
 
+    /// 32 bytes of the operating system's entropy, for [`from_seed`](Self::from_seed); `None` when
+    /// the system has none to give.
+    pub fn entropy() -> Option<[u8; 32]> {
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).ok()?;
+        Some(seed)
+    }
+
     /// From a number: for tests and simulations only, it is no secret.
     pub fn from_number(seed: u64) -> Random {
         Random(StdRng::seed_from_u64(seed))

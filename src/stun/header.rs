@@ -87,7 +87,7 @@ pub fn peek(datagram: &[u8]) -> Option<Header> {
     if header[0] & 0xC0 != 0
         || header[4..8] != MAGIC_COOKIE.to_be_bytes()
         || datagram.len() > MAX_STUN_SIZE
-        || datagram.len() % 4 != 0
+        || !datagram.len().is_multiple_of(4)
         || usize::from(u16::from_be_bytes([header[2], header[3]])) != attributes.len()
     {
         return None;

@@ -1,0 +1,236 @@
+//! What a runtime can be told, with units and defaults.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::proto::gather::IceServer;
+use crate::proto::{dtls, gather, ice, sctp};
+
+/// Which implementation of DTLS a session runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DtlsEngine {
+    /// dimpl: DTLS 1.2 and 1.3, no tasks. The default.
+    #[default]
+    Dimpl,
+    /// webrtc-dtls: DTLS 1.2, two tasks a connection. Needs the feature `dtls-webrtc`.
+    WebrtcDtls,
+}
+
+impl DtlsEngine {
+    /// The name on the command line and in configuration files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DtlsEngine::Dimpl => "dimpl",
+            DtlsEngine::WebrtcDtls => "webrtc-dtls",
+        }
+    }
+}
+
+/// Where a runtime's UDP traffic flows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum UdpMode {
+    /// Each session binds sockets of its own, on ephemeral ports. The default.
+    #[default]
+    PerSession,
+    /// Each worker has one port that all its sessions share: worker `n` binds `port + n`. With
+    /// port 0 the system chooses.
+    Mux {
+        /// The address to bind; a wildcard binds every interface.
+        ip: IpAddr,
+        /// The first worker's port.
+        port: u16,
+    },
+}
+
+/// Restart budget of one actor of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// How many restarts are allowed within `window`; one more failure is final. Default 3.
+    pub max_restarts: u32,
+    /// The sliding window. Default 60 s.
+    pub window: Duration,
+    /// The pause before the first restart; it doubles with each further one in the window.
+    /// Default 50 ms.
+    pub backoff: Duration,
+}
+
+impl Default for RestartPolicy {
+    fn default() -> Self {
+        RestartPolicy {
+            max_restarts: 3,
+            window: Duration::from_secs(60),
+            backoff: Duration::from_millis(50),
+        }
+    }
+}
+
+/// Settings of a [`Runtime`](crate::Runtime); [`RuntimeBuilder`](crate::RuntimeBuilder) changes
+/// them one by one.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Worker threads. Default: one a core.
+    pub workers: usize,
+    /// Sockets. Default: [`UdpMode::PerSession`].
+    pub udp: UdpMode,
+    /// Addresses that stand in candidates instead of a bound address, for servers behind a 1:1
+    /// NAT. Empty (the default) announces what is bound. Used with [`UdpMode::Mux`].
+    pub announce: Vec<IpAddr>,
+    /// Whether loopback addresses become candidates. Default `false`; they do anyway when the
+    /// host has no other address or when a mux is bound to one.
+    pub loopback: bool,
+    /// Socket buffers, in bytes, each way. Default 2 MiB; the system may grant less.
+    pub socket_buffer: usize,
+    /// Servers that sessions opened by signalling gather with. Default none: a server with an
+    /// address of its own needs none.
+    pub ice_servers: Vec<IceServer>,
+    /// How candidates are gathered.
+    pub gather: gather::Config,
+    /// ICE timers and bounds.
+    pub ice: ice::Config,
+    /// DTLS settings.
+    pub dtls: dtls::Config,
+    /// Which DTLS engine sessions use unless they say otherwise. Default dimpl.
+    pub dtls_engine: DtlsEngine,
+    /// SCTP settings.
+    pub sctp: sctp::Config,
+    /// How many bytes a channel may hold unsent and unacknowledged before `send` waits.
+    /// Default 1 MiB.
+    pub channel_send_limit: usize,
+    /// How many bytes of received messages may wait for the application in a channel's inbox
+    /// before the receive window of the association begins to close. Default 1 MiB.
+    pub channel_receive_limit: usize,
+    /// Restart budget of gatherer and ICE actor. DTLS and SCTP are never restarted: their keys
+    /// and their state are gone.
+    pub restart: RestartPolicy,
+    /// How long DTLS and SCTP outlive a failed ICE transport, waiting for an ICE restart.
+    /// Default 30 s.
+    pub ice_grace: Duration,
+    /// How long a close may take before it is cut short. Default 3 s.
+    pub close_timeout: Duration,
+    /// How long a session may take to connect before it is closed. Default 60 s.
+    pub connect_timeout: Duration,
+    /// How many sessions a runtime holds; one more is refused. Default 10,000.
+    pub max_sessions: usize,
+    /// A name in front of session ids, so that a balancer finds the node that owns a session.
+    /// Default none.
+    pub node: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            udp: UdpMode::default(),
+            announce: Vec::new(),
+            loopback: false,
+            socket_buffer: 2 << 20,
+            ice_servers: Vec::new(),
+            gather: gather::Config::default(),
+            ice: ice::Config::default(),
+            dtls: dtls::Config::default(),
+            dtls_engine: DtlsEngine::default(),
+            sctp: sctp::Config::default(),
+            channel_send_limit: 1 << 20,
+            channel_receive_limit: 1 << 20,
+            restart: RestartPolicy::default(),
+            ice_grace: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(60),
+            max_sessions: 10_000,
+            node: None,
+        }
+    }
+}
+
+/// A configuration that cannot work, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No worker thread was asked for.
+    #[error("workers is 0: a runtime needs at least one worker thread")]
+    NoWorkers,
+    /// The ports of all workers do not fit below 65,536.
+    #[error(
+        "UDP ports {port} to {port}+{workers}-1 do not exist: choose a first port of at most {}",
+        65_536 - *workers as u32
+    )]
+    PortRange {
+        /// The first worker's port.
+        port: u16,
+        /// How many workers there are.
+        workers: usize,
+    },
+    /// An announced address is of another family than every bound one.
+    #[error(
+        "announced address {announced} cannot stand for {bound}: they are not of the same family"
+    )]
+    AnnounceFamily {
+        /// The address that was to be announced.
+        announced: IpAddr,
+        /// The address that is bound.
+        bound: IpAddr,
+    },
+    /// Announced addresses without a mux.
+    #[error("announced addresses need a UDP port that sessions share: set one with `udp_mux`")]
+    AnnounceWithoutMux,
+    /// The chosen DTLS engine was not compiled in.
+    #[error("the DTLS engine webrtc-dtls needs the cargo feature `dtls-webrtc`")]
+    EngineNotCompiled,
+    /// The node name has a character that cannot stand in a URL path.
+    #[error("node name {0:?} may contain only letters, digits, '-' and '_', at most 32 of them")]
+    NodeName(String),
+}
+
+impl Config {
+    /// Whether the settings can work together.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.workers == 0 {
+            return Err(ConfigError::NoWorkers);
+        }
+        match self.udp {
+            UdpMode::Mux { port, .. }
+                if port != 0 && usize::from(port) + self.workers > 1 << 16 =>
+            {
+                return Err(ConfigError::PortRange { port, workers: self.workers });
+            }
+            UdpMode::Mux { ip, .. } => {
+                for announced in &self.announce {
+                    if announced.is_ipv4() != ip.is_ipv4() {
+                        return Err(ConfigError::AnnounceFamily {
+                            announced: *announced,
+                            bound: ip,
+                        });
+                    }
+                }
+            }
+            UdpMode::PerSession if !self.announce.is_empty() => {
+                return Err(ConfigError::AnnounceWithoutMux);
+            }
+            UdpMode::PerSession => {}
+        }
+        self.check_engine(self.dtls_engine)?;
+        if let Some(node) = &self.node {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            if node.is_empty() || node.len() > 32 || !node.chars().all(plain) {
+                return Err(ConfigError::NodeName(node.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a DTLS engine is there.
+    pub(crate) fn check_engine(&self, engine: DtlsEngine) -> Result<(), ConfigError> {
+        match engine {
+            DtlsEngine::WebrtcDtls if !cfg!(feature = "dtls-webrtc") => {
+                Err(ConfigError::EngineNotCompiled)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

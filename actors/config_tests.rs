@@ -1,0 +1,30 @@
+use super::*;
+
+fn mux(ip: &str, port: u16) -> Config {
+    Config {
+        workers: 4,
+        udp: UdpMode::Mux { ip: ip.parse().unwrap(), port },
+        ..Config::default()
+    }
+}
+
+#[test]
+fn the_defaults_are_sound() {
+    Config::default().check().unwrap();
+    mux("0.0.0.0", 0).check().unwrap();
+    mux("0.0.0.0", 65_532).check().unwrap();
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_a_sentence() {
+    let refused = |config: Config, words: &str| {
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    refused(Config { workers: 0, ..Config::default() }, "at least one worker");
+    refused(mux("0.0.0.0", 65_533), "at most 65532");
+    let announce = |ip: &str, c: Config| Config { announce: vec![ip.parse().unwrap()], ..c };
+    refused(announce("2001:db8::1", mux("0.0.0.0", 0)), "not of the same family");
+    refused(announce("192.0.2.1", Config::default()), "udp_mux");
+    refused(Config { node: Some("a/b".into()), ..Config::default() }, "node name");
+}

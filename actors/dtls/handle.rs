@@ -1,0 +1,234 @@
+//! The public handle of a DTLS transport.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::DtlsActor;
+use super::engine::Engine;
+use super::messages::{Export, GetCounters, Start};
+use crate::error::{ActorKind, DtlsError, InvalidState, TransportError};
+use crate::event::{DtlsTransportEvent, EventStream};
+use crate::ice::IceTransport;
+use crate::mailbox::Mailbox;
+use crate::proto::dtls::{
+    Certificate, Counters, ExportError, Fingerprint, Parameters, ParametersRole,
+    SrtpKeyingMaterial, Version,
+};
+use crate::scope::{Lease, claim};
+use crate::state::{DtlsTransportState, IceTransportState};
+use crate::supervisor;
+
+/// What a completed handshake has brought to light.
+#[derive(Debug)]
+pub(crate) struct Established {
+    pub(crate) peer_certificate: Option<Bytes>,
+    pub(crate) version: Option<Version>,
+    pub(crate) cipher: Option<&'static str>,
+    pub(crate) srtp: Option<SrtpKeyingMaterial>,
+}
+
+impl Established {
+    pub(crate) fn of(engine: &Engine) -> Established {
+        Established {
+            peer_certificate: engine.peer_certificate().cloned(),
+            version: engine.version(),
+            cipher: engine.cipher_suite(),
+            srtp: engine.srtp_keying_material().cloned(),
+        }
+    }
+}
+
+/// Secures what flows over an ICE transport (W3C `RTCDtlsTransport`; RFC 8827 §6.5).
+///
+/// A cheap clone. The session closes when its last handle is dropped.
+#[derive(Clone, Debug)]
+#[doc(alias = "RTCDtlsTransport")]
+pub struct DtlsTransport {
+    pub(crate) actor: Addr<DtlsActor>,
+    ice: IceTransport,
+}
+
+impl DtlsTransport {
+    /// The transport on an ICE transport, with the runtime's certificate.
+    ///
+    /// # Errors
+    /// When the ICE transport is closed or carries a DTLS transport already.
+    pub fn new(ice: &IceTransport) -> Result<DtlsTransport, InvalidState> {
+        Self::open(ice, None)
+    }
+
+    /// The same with a certificate of its own.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_certificate(
+        ice: &IceTransport,
+        certificate: Certificate,
+    ) -> Result<DtlsTransport, InvalidState> {
+        Self::open(ice, Some(certificate))
+    }
+
+    fn open(ice: &IceTransport, certificate: Option<Certificate>) -> Result<Self, InvalidState> {
+        let scope = &ice.lease.scope;
+        if ice.state() == IceTransportState::Closed {
+            return Err(InvalidState::Closed);
+        }
+        claim(&scope.dtls.taken)?;
+        if let Some(certificate) = certificate {
+            scope.dtls.certificate.store(Arc::new(certificate));
+        }
+        let (actor, mailbox) = Mailbox::new();
+        scope.supervisor.do_send(supervisor::Start::Dtls(mailbox, ice.actor.clone()));
+        Ok(DtlsTransport { actor, ice: ice.clone() })
+    }
+
+    pub(crate) fn lease(&self) -> &Arc<Lease> {
+        &self.ice.lease
+    }
+
+    /// The ICE transport below.
+    pub fn transport(&self) -> &IceTransport {
+        &self.ice
+    }
+
+    /// The state.
+    pub fn state(&self) -> DtlsTransportState {
+        self.lease().scope.dtls.state.get()
+    }
+
+    /// Why it failed, where it did.
+    pub fn failure(&self) -> Option<Arc<TransportError>> {
+        self.lease().scope.dtls.state.failure()
+    }
+
+    /// Our certificate's fingerprint, and our role: `Auto` until it is decided.
+    #[doc(alias = "getLocalParameters")]
+    pub fn local_parameters(&self) -> Parameters {
+        let scope = &self.lease().scope.dtls;
+        let fingerprints: Vec<Fingerprint> = scope.certificate.load().fingerprints();
+        Parameters { fingerprints, role: **scope.role.load() }
+    }
+
+    /// Insists on a role, before `start`. Without it the peer's parameters and the ICE role
+    /// decide.
+    pub fn set_role(&self, role: ParametersRole) {
+        self.lease().scope.dtls.role.store(Arc::new(role));
+    }
+
+    /// Starts the handshake, which begins when ICE has a pair; resolves when it is complete and
+    /// the peer's certificate was found to be the announced one. Called again with the same
+    /// parameters it joins the first call.
+    ///
+    /// # Errors
+    /// At once when there is no fingerprint of a known algorithm, when it was started with other
+    /// parameters, or is closed; later when the handshake fails.
+    pub async fn start(&self, remote: Parameters) -> Result<(), DtlsError> {
+        self.begin(remote).await?;
+        use DtlsTransportState as S;
+        let state = &self.lease().scope.dtls.state;
+        let end = state.wait(|s| matches!(s, S::Connected | S::Failed | S::Closed)).await;
+        match (end.state, end.failure) {
+            (S::Connected, _) => Ok(()),
+            (_, Some(error)) => Err(DtlsError::Failed((*error).clone())),
+            _ => Err(DtlsError::Closed),
+        }
+    }
+
+    /// As [`start`](Self::start), but resolves when the parameters were taken.
+    pub(crate) async fn begin(&self, remote: Parameters) -> Result<(), DtlsError> {
+        if self.state() == DtlsTransportState::Closed {
+            return Err(DtlsError::Closed);
+        }
+        let (taken, answer) = oneshot::channel();
+        self.actor.do_send(Start { remote, taken });
+        if let Ok(taken) = answer.await {
+            return taken;
+        }
+        use DtlsTransportState as S;
+        let state = &self.lease().scope.dtls.state;
+        match state.wait(|s| matches!(s, S::Failed | S::Closed)).await.failure {
+            Some(error) => Err(DtlsError::Failed((*error).clone())),
+            None => Err(DtlsError::Closed),
+        }
+    }
+
+    /// Sends close_notify and closes this transport, and SCTP above it. Harmless when closed
+    /// already.
+    pub async fn stop(&self) {
+        let scope = &self.lease().scope;
+        scope.supervisor.do_send(supervisor::CloseFrom(ActorKind::Dtls));
+        scope.dtls.state.wait(|s| s == DtlsTransportState::Closed).await;
+    }
+
+    /// The peer's certificates in DER, its own first; empty before `connected`.
+    #[doc(alias = "getRemoteCertificates")]
+    pub fn remote_certificates(&self) -> Vec<Bytes> {
+        let established = self.lease().scope.dtls.established.load();
+        established.as_ref().and_then(|e| e.peer_certificate.clone()).into_iter().collect()
+    }
+
+    /// The IANA name of the cipher suite; `None` before `connected`.
+    pub fn selected_cipher(&self) -> Option<&'static str> {
+        self.lease().scope.dtls.established.load().as_ref()?.cipher
+    }
+
+    /// The version of the protocol; `None` before `connected`.
+    pub fn version(&self) -> Option<Version> {
+        self.lease().scope.dtls.established.load().as_ref()?.version
+    }
+
+    /// The keys for SRTP (RFC 5764 §4.2); `None` before `connected`, and where no profile was
+    /// agreed on.
+    pub fn srtp_keying_material(&self) -> Option<SrtpKeyingMaterial> {
+        self.lease().scope.dtls.established.load().as_ref()?.srtp.clone()
+    }
+
+    /// Exports keying material for another protocol (RFC 5705).
+    ///
+    /// # Errors
+    /// Before `connected`, and where the engine has no exporter.
+    pub async fn export_keying_material(
+        &self,
+        label: &str,
+        context: &[u8],
+        length: usize,
+    ) -> Result<Vec<u8>, ExportError> {
+        let (reply, answer) = oneshot::channel();
+        let context = Bytes::copy_from_slice(context);
+        self.actor.do_send(Export { label: label.to_owned(), context, length, reply });
+        answer.await.unwrap_or(Err(ExportError::NotConnected))
+    }
+
+    /// What was counted; `None` when the transport is closed.
+    pub async fn counters(&self) -> Option<Counters> {
+        let (reply, answer) = oneshot::channel();
+        self.actor.do_send(GetCounters(reply));
+        answer.await.ok()
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> EventStream<DtlsTransportEvent> {
+        self.lease().scope.events.stream()
+    }
+
+    /// Calls `f` at each state change, on the session's worker thread: it must not block.
+    pub fn on_state_change(&self, mut f: impl FnMut(DtlsTransportState) + Send + 'static) {
+        self.lease().scope.listen(move |event: DtlsTransportEvent| {
+            if let DtlsTransportEvent::StateChange(state) = event {
+                f(state);
+            }
+        });
+    }
+
+    /// Calls `f` at each error, on the session's worker thread: it must not block.
+    pub fn on_error(&self, mut f: impl FnMut(TransportError) + Send + 'static) {
+        self.lease().scope.listen(move |event: DtlsTransportEvent| {
+            if let DtlsTransportEvent::Error(error) = event {
+                f(error);
+            }
+        });
+    }
+}

@@ -1,0 +1,288 @@
+//! The DTLS actor: runs the handshake over the pair that ICE found, opens the peer's records for
+//! SCTP, and seals ours.
+
+mod engine;
+mod handle;
+pub(crate) mod messages;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+use bytes::Bytes;
+
+pub(crate) use handle::Established;
+pub use handle::DtlsTransport;
+
+use crate::alarm::{Alarm, OnAlarm, now};
+use crate::dtls::engine::Engine;
+use crate::dtls::messages::{Export, GetCounters, Start, Wake};
+use crate::error::{ActorKind, DtlsError, Reason, TransportError};
+use crate::guard::Exit;
+use crate::link::{Above, DtlsToIce, DtlsToSctp, IceToDtls, Permit, SctpToDtls, Shutdown};
+use crate::metrics::Direction;
+use crate::proto::dtls::{Event, FingerprintSet, Parameters, Role, StartError};
+use crate::scope::Scope;
+use crate::state::DtlsTransportState;
+use crate::supervisor::StateChanged;
+
+/// See the [module](self).
+pub(crate) struct DtlsActor {
+    scope: Arc<Scope>,
+    exit: Exit,
+    ice: Recipient<DtlsToIce>,
+    supervisor: Recipient<StateChanged>,
+    above: Option<Recipient<DtlsToSctp>>,
+    engine: Engine,
+    alarm: Alarm,
+    /// What `start` was given.
+    remote: Option<Parameters>,
+    /// Whether ICE has a pair; its role decides ours where both sides leave it open.
+    writable: Option<IceSide>,
+    started_at: Option<Instant>,
+    opened: Vec<Bytes>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct IceSide {
+    controlling: bool,
+}
+
+impl DtlsActor {
+    pub(crate) fn new(
+        ctx: &mut Context<Self>,
+        scope: Arc<Scope>,
+        ice: Recipient<DtlsToIce>,
+        supervisor: Recipient<StateChanged>,
+        exit: Exit,
+    ) -> DtlsActor {
+        let kind = scope.options.dtls_engine.unwrap_or(scope.config.dtls_engine);
+        let certificate = scope.dtls.certificate.load().as_ref().clone();
+        let wake = ctx.address();
+        let wake = Arc::new(move || wake.do_send(Wake));
+        DtlsActor {
+            engine: Engine::new(kind, scope.config.dtls.clone(), certificate, wake),
+            alarm: Alarm::start(ctx),
+            scope,
+            exit,
+            ice,
+            supervisor,
+            above: None,
+            remote: None,
+            writable: None,
+            started_at: None,
+            opened: Vec::new(),
+        }
+    }
+
+    fn start(&mut self, remote: Parameters) -> Result<(), DtlsError> {
+        if let Some(known) = &self.remote {
+            return if *known == remote { Ok(()) } else { Err(DtlsError::AlreadyStarted) };
+        }
+        // Before a packet is sent: fingerprints that cannot match anything are the caller's error.
+        FingerprintSet::new(&remote.fingerprints)
+            .map_err(|error| DtlsError::Start(StartError::Fingerprints(error)))?;
+        self.remote = Some(remote);
+        self.scope.dtls.state.set(DtlsTransportState::Connecting);
+        self.supervisor.do_send(StateChanged);
+        Ok(())
+    }
+
+    /// The handshake begins when both the application and ICE are ready; the deadline of the
+    /// handshake runs from then.
+    fn begin_handshake(&mut self, ctx: &mut Context<Self>) {
+        let (Some(remote), Some(side), None) = (&self.remote, self.writable, self.started_at)
+        else {
+            return;
+        };
+        let local = **self.scope.dtls.role.load();
+        // Two sides that insist on one role: ours gives way, so that at least one is right.
+        let role = Role::resolve(local, remote.role, side.controlling)
+            .unwrap_or_else(|conflict| conflict.role.opposite());
+        self.scope.dtls.role.store(Arc::new(role.into()));
+        self.started_at = Some(now());
+        if let Err(error) = self.engine.start(now(), role, &remote.fingerprints) {
+            let reason = Reason::DtlsStart(error);
+            self.exit.clone().fail(ctx, TransportError::new(ActorKind::Dtls, reason));
+        }
+    }
+
+    /// Takes out of the engine what it has to send and to say.
+    fn drain(&mut self, permit: Option<Permit>) {
+        let now = now();
+        let mut records = Vec::new();
+        while let Some(segments) = self.engine.poll_transmit(now) {
+            records.push(segments);
+        }
+        if !records.is_empty() {
+            let (count, bytes) =
+                records.iter().fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
+            let metrics = self.scope.metrics.actor(ActorKind::Dtls);
+            metrics.traffic(Direction::Out, count, bytes);
+            self.ice.do_send(DtlsToIce(records));
+        }
+        while let Some(event) = self.engine.poll_event() {
+            match event {
+                Event::ApplicationData(packet) => self.opened.push(packet),
+                event => self.handle_event(event),
+            }
+        }
+        if !self.opened.is_empty()
+            && let Some(above) = &self.above
+        {
+            let packets = std::mem::take(&mut self.opened);
+            above.do_send(DtlsToSctp::Packets { packets, permit });
+        }
+        self.alarm.set(self.engine.poll_timeout());
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            // Collected by `drain`.
+            Event::ApplicationData(_) => {}
+            Event::Connected => {
+                let role = self.engine.role().unwrap_or(Role::Client);
+                if let Some(started_at) = self.started_at {
+                    let took = now().duration_since(started_at);
+                    let by_role = &self.scope.metrics.dtls.handshake_seconds;
+                    by_role[usize::from(role == Role::Server)].record(took);
+                }
+                let established = Established::of(&self.engine);
+                self.scope.dtls.established.store(Some(Arc::new(established)));
+                self.scope.dtls.state.set(DtlsTransportState::Connected);
+                self.tell_above();
+            }
+            Event::Failed(reason) => {
+                self.opened.clear();
+                self.scope.fail(TransportError::new(ActorKind::Dtls, Reason::Dtls(reason)));
+            }
+            Event::Closed => {
+                if let Some(above) = &self.above {
+                    above.do_send(DtlsToSctp::Closed);
+                }
+                self.scope.dtls.state.set(DtlsTransportState::Closed);
+            }
+        }
+        self.supervisor.do_send(StateChanged);
+    }
+
+    fn tell_above(&self) {
+        if let Some(above) = &self.above
+            && self.scope.dtls.state.get() == DtlsTransportState::Connected
+        {
+            let client = self.engine.role() == Some(Role::Client);
+            above.do_send(DtlsToSctp::Connected { client });
+        }
+    }
+}
+
+impl Actor for DtlsActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for DtlsActor {}
+
+impl OnAlarm for DtlsActor {
+    fn on_alarm(&mut self, _: &mut Context<Self>) {
+        self.engine.handle_timeout(now());
+        self.drain(None);
+    }
+}
+
+impl Handler<IceToDtls> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, message: IceToDtls, ctx: &mut Context<Self>) {
+        match message {
+            IceToDtls::Datagrams { datagrams, permit } => {
+                let now = now();
+                let bytes = datagrams.iter().map(Bytes::len).sum();
+                let metrics = self.scope.metrics.actor(ActorKind::Dtls);
+                metrics.traffic(Direction::In, datagrams.len(), bytes);
+                for datagram in &datagrams {
+                    self.engine.handle_datagram(now, datagram);
+                }
+                self.drain(Some(permit));
+            }
+            IceToDtls::Writable { controlling } => {
+                self.writable = Some(IceSide { controlling });
+                self.begin_handshake(ctx);
+                self.drain(None);
+            }
+        }
+    }
+}
+
+impl Handler<SctpToDtls> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, SctpToDtls(packets): SctpToDtls, _: &mut Context<Self>) {
+        let now = now();
+        for packet in &packets {
+            if let Err(error) = self.engine.send(now, packet) {
+                // SCTP sends it again; nothing it makes is too large for a record.
+                tracing::trace!(session = %self.scope.id, %error, "packet not sealed");
+            }
+        }
+        self.drain(None);
+    }
+}
+
+impl Handler<Above<DtlsToSctp>> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, _: &mut Context<Self>) {
+        self.above = Some(sctp);
+        self.tell_above();
+        self.drain(None);
+    }
+}
+
+impl Handler<Start> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Start, ctx: &mut Context<Self>) {
+        let taken = self.start(message.remote);
+        if taken.is_ok() {
+            self.begin_handshake(ctx);
+        }
+        let _ = message.taken.send(taken);
+        self.drain(None);
+    }
+}
+
+impl Handler<Export> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Export, _: &mut Context<Self>) {
+        let Export { label, context, length, reply } = message;
+        let _ = reply.send(self.engine.export_keying_material(&label, &context, length));
+    }
+}
+
+impl Handler<GetCounters> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, GetCounters(reply): GetCounters, _: &mut Context<Self>) {
+        let _ = reply.send(self.engine.counters().clone());
+    }
+}
+
+impl Handler<Wake> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
+        self.drain(None);
+    }
+}
+
+impl Handler<Shutdown> for DtlsActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.engine.close(now());
+        self.drain(None);
+        self.scope.dtls.state.set(DtlsTransportState::Closed);
+        ctx.stop();
+    }
+}

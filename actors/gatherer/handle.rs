@@ -1,0 +1,121 @@
+//! The public handle of a gatherer.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use tokio::sync::oneshot;
+
+use super::GathererActor;
+use super::messages::Gather;
+use crate::error::GatherError;
+use crate::event::{EventStream, IceGathererEvent};
+use crate::ice::IceTransport;
+use crate::error::InvalidState;
+use crate::proto::gather::IceServer;
+use crate::proto::ice::{Candidate, Parameters};
+use crate::scope::Lease;
+use crate::session::SessionId;
+use crate::state::IceGathererState;
+
+/// Gathers a session's local candidates, and owns its sockets
+/// (W3C `RTCIceGatherer` of ORTC; aiortc's `RTCIceGatherer`).
+///
+/// A cheap clone. The session closes when its last handle is dropped.
+#[derive(Clone, Debug)]
+#[doc(alias = "RTCIceGatherer")]
+pub struct IceGatherer {
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) actor: Addr<GathererActor>,
+}
+
+impl IceGatherer {
+    pub(crate) fn new(lease: Arc<Lease>, actor: Addr<GathererActor>) -> IceGatherer {
+        IceGatherer { lease, actor }
+    }
+
+    /// The state.
+    pub fn state(&self) -> IceGathererState {
+        self.lease.scope.gatherer.state.get()
+    }
+
+    /// The id of the session that this gatherer has opened.
+    pub fn session_id(&self) -> &SessionId {
+        &self.lease.scope.id
+    }
+
+    /// Gathers candidates; resolves when all are known. Meanwhile they trickle out as
+    /// [events](Self::events). A second call joins the first. `None` uses
+    /// [`default_ice_servers`](Self::default_ice_servers).
+    ///
+    /// # Errors
+    /// When an ICE server's URL makes no sense, no socket can be bound, or the gatherer is
+    /// closed. A server that does not answer is an event and never the end of gathering.
+    pub async fn gather(&self, ice_servers: Option<Vec<IceServer>>) -> Result<(), GatherError> {
+        let servers = ice_servers.unwrap_or_else(Self::default_ice_servers);
+        let (begun, answer) = oneshot::channel();
+        self.actor.do_send(Gather { servers, begun });
+        // Where the actor is gone the state says why.
+        if let Ok(begun) = answer.await {
+            begun?;
+        }
+        let state = &self.lease.scope.gatherer.state;
+        use IceGathererState as S;
+        let end = state.wait(|s| matches!(s, S::Complete | S::Closed | S::Failed)).await;
+        match (end.state, end.failure) {
+            (S::Failed, Some(error)) => Err(GatherError::Failed((*error).clone())),
+            (S::Complete, _) => Ok(()),
+            _ => Err(GatherError::Closed),
+        }
+    }
+
+    /// The servers that [`gather`](Self::gather) uses unless it is given others: one public STUN
+    /// server.
+    #[doc(alias = "getDefaultIceServers")]
+    pub fn default_ice_servers() -> Vec<IceServer> {
+        vec![IceServer::stun("stun:stun.l.google.com:19302")]
+    }
+
+    /// The candidates found so far.
+    #[doc(alias = "getLocalCandidates")]
+    pub fn local_candidates(&self) -> Vec<Candidate> {
+        self.lease.scope.gatherer.candidates.load().as_ref().clone()
+    }
+
+    /// The username fragment and password of our side, made by a cryptographically secure
+    /// generator.
+    #[doc(alias = "getLocalParameters")]
+    pub fn local_parameters(&self) -> Parameters {
+        self.lease.scope.gatherer.parameters.load().as_ref().clone()
+    }
+
+    /// The ICE transport on this gatherer, as [`IceTransport::new`].
+    ///
+    /// # Errors
+    /// When there is one already, or the session is closed.
+    pub fn transport(&self) -> Result<IceTransport, InvalidState> {
+        IceTransport::new(self)
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> EventStream<IceGathererEvent> {
+        self.lease.scope.events.stream()
+    }
+
+    /// Calls `f` at each state change, on the session's worker thread: it must not block.
+    pub fn on_state_change(&self, mut f: impl FnMut(IceGathererState) + Send + 'static) {
+        self.lease.scope.listen(move |event: IceGathererEvent| {
+            if let IceGathererEvent::StateChange(state) = event {
+                f(state);
+            }
+        });
+    }
+
+    /// Calls `f` at each error, on the session's worker thread: it must not block.
+    pub fn on_error(&self, mut f: impl FnMut(crate::TransportError) + Send + 'static) {
+        self.lease.scope.listen(move |event: IceGathererEvent| {
+            if let IceGathererEvent::Error(error) = event {
+                f(error);
+            }
+        });
+    }
+}

@@ -1,0 +1,513 @@
+//! The Gatherer actor: owns a session's sockets and its share of the worker's port, finds local
+//! candidates, and moves datagrams between the network and the ICE actor.
+
+mod handle;
+pub(crate) mod interfaces;
+pub(crate) mod messages;
+pub(crate) mod udp;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
+use std::time::Duration;
+
+use actix::fut::ActorFuture;
+use actix::prelude::*;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+pub use handle::IceGatherer;
+
+use crate::alarm::{Alarm, OnAlarm, now};
+use crate::error::{ActorKind, GatherError, Reason, TransportError};
+use crate::event::{Event, IceCandidateError, IceGathererEvent};
+use crate::gatherer::messages::{Gather, ServerAnswer};
+use crate::gatherer::udp::{Sent, Udp};
+use crate::guard::Exit;
+use crate::link::{
+    Above, GathererToIce, INBOUND_BATCHES, IceToGatherer, Permit, Permits, Shutdown,
+};
+use crate::metrics::Direction;
+use crate::mux::{Mux, MuxLease};
+use crate::proto::Machine;
+use crate::proto::gather::{
+    self, Base, Gathered, GatheredKind, Gatherer, Host, IceServer, Lookup, LookupError,
+};
+use crate::proto::ice::Candidate;
+use crate::proto::net::{Path, Segments};
+use crate::proto::turn::Failure;
+use crate::scope::Scope;
+use crate::state::IceGathererState;
+
+/// A resolver that takes longer is of no use to a session that wants to connect.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// See the [module](self).
+pub(crate) struct GathererActor {
+    scope: Arc<Scope>,
+    exit: Exit,
+    above: Option<Recipient<GathererToIce>>,
+    permits: Permits,
+    mux: Option<Mux>,
+    lease: Option<MuxLease>,
+    sockets: HashMap<SocketAddr, Udp>,
+    machine: Gatherer,
+    alarm: Alarm,
+    candidates: Vec<(Candidate, SocketAddr)>,
+    /// What `gather` was given: a fresh gatherer asks them again.
+    servers: Vec<IceServer>,
+    received: Vec<(Path, Segments)>,
+    /// Held while nothing has been received for it yet.
+    permit: Option<Permit>,
+}
+
+impl GathererActor {
+    pub(crate) fn new(
+        ctx: &mut Context<Self>,
+        scope: Arc<Scope>,
+        mux: Option<Mux>,
+        exit: Exit,
+    ) -> GathererActor {
+        ctx.spawn(ReadSockets);
+        let permits = Permits::new(INBOUND_BATCHES);
+        let lease = mux.as_ref().map(|mux| {
+            let lease = mux.lease(ctx.address().recipient(), permits.clone());
+            lease.add_ufrag(&scope.gatherer.parameters.load().username_fragment);
+            lease
+        });
+        GathererActor {
+            machine: Gatherer::new(scope.config.gather.clone(), scope.random()),
+            alarm: Alarm::start(ctx),
+            scope,
+            exit,
+            above: None,
+            permits,
+            mux,
+            lease,
+            sockets: HashMap::new(),
+            candidates: Vec::new(),
+            servers: Vec::new(),
+            received: Vec::new(),
+            permit: None,
+        }
+    }
+
+    /// Opens sockets and begins to gather.
+    fn gather(&mut self, ctx: &mut Context<Self>, servers: &[IceServer]) -> Result<(), GatherError> {
+        let now = now();
+        // Before anything else: a URL that makes no sense is the caller's error.
+        for server in servers {
+            server.parse().map_err(|error| GatherError::BadServer(error.to_string()))?;
+        }
+        let bases = match &self.mux {
+            Some(mux) => mux.bases(),
+            None => self.bind_sockets().map_err(GatherError::Failed)?,
+        };
+        for base in bases {
+            let address = base.address;
+            if let Err(error) = self.machine.add_base(now, base) {
+                tracing::debug!(session = %self.scope.id, %address, %error, "not gathered for");
+            }
+        }
+        if let Err(error) = self.machine.start(now, servers) {
+            return Err(GatherError::BadServer(error.to_string()));
+        }
+        self.drain(ctx);
+        Ok(())
+    }
+
+    /// One socket for each usable address.
+    fn bind_sockets(&mut self) -> Result<Vec<Base>, TransportError> {
+        let fail = |reason, error: &dyn std::fmt::Display| {
+            TransportError::with_details(ActorKind::Gatherer, reason, error)
+        };
+        let config = &self.scope.config;
+        let addresses = interfaces::addresses(config.loopback)
+            .map_err(|error| fail(Reason::SocketBind, &error))?;
+        let mut last_error = None;
+        for ip in addresses {
+            match Udp::bind(SocketAddr::new(ip, 0), config.socket_buffer) {
+                Ok(udp) => {
+                    self.sockets.insert(udp.bound(), udp);
+                }
+                // One address that cannot be bound (an IPv6 one that is tentative, say) does not
+                // hold back the others.
+                Err(error) => {
+                    tracing::debug!(%ip, %error, "cannot bind");
+                    last_error = Some(format!("{ip}: {error}"));
+                }
+            }
+        }
+        if self.sockets.is_empty() {
+            let why = last_error.unwrap_or_else(|| "this host has no address".into());
+            return Err(fail(Reason::SocketBind, &why));
+        }
+        Ok(self.sockets.keys().map(|address| Base::udp(*address)).collect())
+    }
+
+    /// Takes out of the machine what it has to send and to say.
+    fn drain(&mut self, ctx: &mut Context<Self>) {
+        let now = now();
+        loop {
+            while let Some(transmit) = self.machine.poll_transmit(now) {
+                self.send_request(transmit.path, transmit.datagram);
+            }
+            let Some(event) = self.machine.poll_event() else { break };
+            match event {
+                gather::Event::StateChanged(state) => self.state_changed(state),
+                gather::Event::Candidate(gathered) => self.found(&gathered),
+                gather::Event::Lookup(lookup) => look_up(ctx, lookup),
+                gather::Event::Allocate(allocation) => {
+                    let detail = "relays are not supported yet".to_owned();
+                    let failure = Failure::Connect { detail };
+                    self.machine.handle_allocation_failed(now, allocation.id, failure);
+                }
+                gather::Event::ServerFailed(failed) => {
+                    tracing::debug!(session = %self.scope.id, %failed, "ICE server");
+                    let error = IceCandidateError {
+                        url: failed.url.to_string(),
+                        code: failed.code(),
+                        text: failed.text(),
+                    };
+                    self.send_event(IceGathererEvent::CandidateError(error));
+                }
+            }
+        }
+        self.alarm.set(self.machine.poll_timeout());
+    }
+
+    fn state_changed(&mut self, state: gather::State) {
+        match state {
+            gather::State::Gathering => {
+                self.scope.gatherer.state.set(IceGathererState::Gathering);
+            }
+            gather::State::Complete => {
+                self.scope.gatherer.state.set(IceGathererState::Complete);
+                self.tell_ice(GathererToIce::Complete);
+            }
+            // The actor closes the state itself, when its sockets are gone.
+            gather::State::New | gather::State::Closed => {}
+        }
+    }
+
+    fn found(&mut self, gathered: &Gathered) {
+        let Gathered { address, base, related, protocol, .. } = *gathered;
+        // The server is part of the foundation (RFC 8445 §5.1.1.3), as far as it is known here.
+        let server = match gathered.url.as_ref().map(|url| url.host()) {
+            Some(Host::Ip(ip)) => *ip,
+            Some(Host::Name(_)) | None => base.ip(),
+        };
+        let related = related.unwrap_or(base);
+        let candidate = match gathered.kind {
+            GatheredKind::Host => Candidate::host(address, protocol),
+            GatheredKind::ServerReflexive => {
+                Candidate::server_reflexive(address, related, protocol, server)
+            }
+            GatheredKind::Relayed => Candidate::relayed(address, related, server),
+        };
+        self.candidates.push((candidate.clone(), base));
+        let shown = self.candidates.iter().map(|(candidate, _)| candidate.clone()).collect();
+        self.scope.gatherer.candidates.store(Arc::new(shown));
+        self.send_event(IceGathererEvent::Candidate(candidate.clone()));
+        self.tell_ice(GathererToIce::Candidate { candidate, base });
+    }
+
+    fn send_event(&self, event: IceGathererEvent) {
+        self.scope.events.send(Event::Gatherer(event));
+    }
+
+    fn tell_ice(&self, message: GathererToIce) {
+        if let Some(ice) = &self.above {
+            ice.do_send(message);
+        }
+    }
+
+    /// Moves what the sockets have to the ICE actor, one batch a wake.
+    fn poll_sockets(&mut self, ctx: &mut Context<Self>, cx: &mut Cx<'_>) {
+        let mut lost = Vec::new();
+        for (base, udp) in &mut self.sockets {
+            let _ = udp.poll_flush(cx);
+            if self.permit.is_none() {
+                match self.permits.poll_acquire(cx) {
+                    Poll::Ready(permit) => self.permit = Some(permit),
+                    // The session is slow: its datagrams wait in the socket, or are lost there.
+                    Poll::Pending => continue,
+                }
+            }
+            match udp.poll_recv(cx, &mut self.received) {
+                Poll::Ready(Err(error)) if !is_passing(&error) => lost.push((*base, error)),
+                Poll::Ready(Err(_)) => cx.waker().wake_by_ref(),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        if !self.received.is_empty() {
+            let mut batch = std::mem::take(&mut self.received);
+            count(&self.scope, Direction::In, batch.iter().map(|(_, s)| s));
+            if self.machine.state() != gather::State::New {
+                batch.retain(|(path, segments)| !self.is_for_us(*path, segments));
+                self.drain(ctx);
+            }
+            if let (Some(ice), false) = (&self.above, batch.is_empty())
+                && let Some(permit) = self.permit.take()
+            {
+                ice.do_send(GathererToIce::Inbound { batch, permit });
+            }
+        }
+        for (base, error) in lost {
+            self.lose_socket(ctx, base, &error);
+        }
+    }
+
+    /// Whether a datagram is a STUN server's answer.
+    fn is_for_us(&mut self, path: Path, segments: &Segments) -> bool {
+        segments.count() == 1 && self.machine.handle_datagram(now(), path, segments.contents())
+    }
+
+    fn lose_socket(&mut self, ctx: &mut Context<Self>, base: SocketAddr, error: &std::io::Error) {
+        tracing::warn!(session = %self.scope.id, %base, %error, "socket lost");
+        self.sockets.remove(&base);
+        self.machine.remove_base(now(), base);
+        self.candidates.retain(|(_, b)| *b != base);
+        self.tell_ice(GathererToIce::BaseLost(base));
+        if self.sockets.is_empty() {
+            let reason = Reason::SocketLost;
+            let error = TransportError::with_details(ActorKind::Gatherer, reason, error);
+            self.exit.fail(ctx, error);
+        }
+    }
+
+    fn send(&mut self, path: Path, segments: &Segments) {
+        count(&self.scope, Direction::Out, std::iter::once(segments));
+        let sent = match (&self.lease, self.sockets.get_mut(&path.local)) {
+            (Some(lease), _) => lease.send(path, segments),
+            (None, Some(udp)) => udp.send(path, segments),
+            (None, None) => Sent::Refused,
+        };
+        self.after_send(path, sent, segments.count());
+    }
+
+    fn send_check(&mut self, path: Path, datagram: Bytes) {
+        count(&self.scope, Direction::Out, std::iter::once(&Segments::from(datagram.clone())));
+        let sent = match (&self.lease, self.sockets.get_mut(&path.local)) {
+            (Some(lease), _) => lease.send_check(path, datagram),
+            (None, Some(udp)) => udp.send(path, &Segments::from(datagram)),
+            (None, None) => Sent::Refused,
+        };
+        self.after_send(path, sent, 1);
+    }
+
+    /// Asks a STUN server.
+    fn send_request(&mut self, path: Path, datagram: Bytes) {
+        let sent = match (&self.lease, self.sockets.get_mut(&path.local)) {
+            (Some(lease), _) => lease.send_request(path, datagram),
+            (None, Some(udp)) => udp.send(path, &Segments::from(datagram)),
+            (None, None) => Sent::Refused,
+        };
+        if sent == Sent::Refused {
+            self.machine.handle_unreachable(now(), path);
+        }
+    }
+
+    fn after_send(&self, path: Path, sent: Sent, datagrams: usize) {
+        if sent != Sent::Accepted {
+            self.scope.metrics.gatherer.send_refused.increment(datagrams as u64);
+        }
+        if sent == Sent::Refused {
+            self.tell_ice(GathererToIce::SendFailed(path));
+        }
+    }
+}
+
+/// Errors that a UDP socket reports for a datagram and gets over.
+fn is_passing(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::Interrupted
+    )
+}
+
+fn count<'a>(scope: &Scope, direction: Direction, batch: impl Iterator<Item = &'a Segments>) {
+    let (datagrams, bytes) =
+        batch.fold((0, 0), |(count, bytes), s| (count + s.count(), bytes + s.len()));
+    scope.metrics.actor(ActorKind::Gatherer).traffic(direction, datagrams, bytes);
+}
+
+impl Actor for GathererActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for GathererActor {
+    /// A fresh gatherer takes over: sockets, candidates and routes are made anew.
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let (scope, mux, exit) = (self.scope.clone(), self.mux.clone(), self.exit.clone());
+        let above = self.above.take();
+        let servers = std::mem::take(&mut self.servers);
+        let had_gathered = self.scope.gatherer.state.get() != IceGathererState::New;
+        *self = GathererActor::new(ctx, scope, mux, exit);
+        self.scope.gatherer.candidates.store(Arc::default());
+        if let Some(ice) = above {
+            ice.do_send(GathererToIce::Restarting);
+            self.attach(ice);
+        }
+        if had_gathered {
+            self.begin(ctx, servers, None);
+        }
+    }
+}
+
+impl GathererActor {
+    /// Gathers, and says how that began.
+    fn begin(
+        &mut self,
+        ctx: &mut Context<Self>,
+        servers: Vec<IceServer>,
+        begun: Option<oneshot::Sender<Result<(), GatherError>>>,
+    ) {
+        let result = self.gather(ctx, &servers);
+        self.servers = servers;
+        if let Err(GatherError::Failed(error)) = &result {
+            // The state will tell, after the error event.
+            self.exit.clone().fail(ctx, error.clone());
+        } else if let Some(begun) = begun {
+            let _ = begun.send(result);
+        }
+    }
+
+    fn attach(&mut self, ice: Recipient<GathererToIce>) {
+        if let Some(lease) = &self.lease {
+            lease.set_ice(ice.clone());
+        }
+        for (candidate, base) in &self.candidates {
+            ice.do_send(GathererToIce::Candidate { candidate: candidate.clone(), base: *base });
+        }
+        if self.scope.gatherer.state.get() == IceGathererState::Complete {
+            ice.do_send(GathererToIce::Complete);
+        }
+        self.above = Some(ice);
+    }
+}
+
+/// Looks a name up without holding anything else back.
+fn look_up(ctx: &mut Context<GathererActor>, lookup: Lookup) {
+    let Lookup { id, name, port, .. } = lookup;
+    let query = async move {
+        let found = tokio::net::lookup_host((&*name, port));
+        match tokio::time::timeout(LOOKUP_TIMEOUT, found).await {
+            Ok(Ok(addresses)) => Ok(addresses.collect::<Vec<_>>()),
+            Ok(Err(_)) => Err(LookupError::NotFound),
+            Err(_) => Err(LookupError::Timeout),
+        }
+    };
+    ctx.spawn(actix::fut::wrap_future(query).map(move |found, actor: &mut GathererActor, ctx| {
+        actor.machine.handle_lookup(now(), id, found.as_deref().map_err(|error| *error));
+        actor.drain(ctx);
+    }));
+}
+
+impl OnAlarm for GathererActor {
+    fn on_alarm(&mut self, ctx: &mut Context<Self>) {
+        self.machine.handle_timeout(now());
+        self.drain(ctx);
+    }
+}
+
+impl Handler<Gather> for GathererActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Gather, ctx: &mut Context<Self>) {
+        match self.scope.gatherer.state.get() {
+            IceGathererState::New => self.begin(ctx, message.servers, Some(message.begun)),
+            // A second call joins the first; the state tells the rest.
+            _ => {
+                let _ = message.begun.send(Ok(()));
+            }
+        }
+    }
+}
+
+impl Handler<Above<GathererToIce>> for GathererActor {
+    type Result = ();
+
+    fn handle(&mut self, Above(ice): Above<GathererToIce>, _: &mut Context<Self>) {
+        self.attach(ice);
+    }
+}
+
+impl Handler<ServerAnswer> for GathererActor {
+    type Result = ();
+
+    fn handle(&mut self, ServerAnswer(path, datagram): ServerAnswer, ctx: &mut Context<Self>) {
+        self.machine.handle_datagram(now(), path, &datagram);
+        self.drain(ctx);
+    }
+}
+
+impl Handler<IceToGatherer> for GathererActor {
+    type Result = ();
+
+    fn handle(&mut self, message: IceToGatherer, _: &mut Context<Self>) {
+        match message {
+            IceToGatherer::Checks(checks) => {
+                for (path, datagram) in checks {
+                    self.send_check(path, datagram);
+                }
+            }
+            IceToGatherer::Data { path, segments } => {
+                for segments in &segments {
+                    self.send(path, segments);
+                }
+            }
+            IceToGatherer::Ufrag(ufrag) => {
+                if let Some(lease) = &self.lease {
+                    lease.add_ufrag(&ufrag);
+                }
+            }
+            IceToGatherer::Authenticated(path) => {
+                if let Some(lease) = &self.lease {
+                    lease.add_address(path.remote);
+                }
+            }
+            IceToGatherer::Released(path) => {
+                if let Some(lease) = &self.lease {
+                    lease.remove_address(path.remote);
+                }
+            }
+        }
+    }
+}
+
+impl Handler<Shutdown> for GathererActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.machine.close(now());
+        self.lease = None;
+        self.sockets.clear();
+        self.scope.gatherer.state.set(IceGathererState::Closed);
+        ctx.stop();
+    }
+}
+
+/// Reads the actor's sockets whenever it is polled.
+struct ReadSockets;
+
+impl ActorFuture<GathererActor> for ReadSockets {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut GathererActor,
+        ctx: &mut Context<GathererActor>,
+        cx: &mut Cx<'_>,
+    ) -> Poll<()> {
+        actor.poll_sockets(ctx, cx);
+        Poll::Pending
+    }
+}

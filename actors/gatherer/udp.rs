@@ -1,0 +1,211 @@
+//! A UDP socket with segmentation offload at both ends.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use crate::proto::net::{Path, Segments, canonical};
+
+/// How many receive calls one wake makes before other tasks have their turn. Each call may bring
+/// 64 datagrams.
+const RECEIVES_PER_WAKE: usize = 4;
+
+/// How much may wait for a full socket buffer before datagrams are dropped, as a network would.
+const MAX_WAITING: usize = 1 << 20;
+
+/// A datagram of UDP is at most this long, and so is what GRO joins.
+const RECEIVE_SIZE: usize = 65_535;
+
+/// How many buffers one receive call fills.
+const RECEIVE_BUFFERS: usize = 4;
+
+thread_local! {
+    /// All sockets of a thread receive into the same space, so a thousand idle sessions hold no
+    /// buffers.
+    static SPACE: RefCell<Vec<u8>> = RefCell::new(vec![0; RECEIVE_SIZE * RECEIVE_BUFFERS]);
+}
+
+/// A bound socket.
+#[derive(Debug)]
+pub(crate) struct Udp {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    bound: SocketAddr,
+    /// Whether a path names the address of ours that it uses; only on a wildcard socket.
+    tells_destination: bool,
+    waiting: VecDeque<(Path, Segments)>,
+    waiting_bytes: usize,
+}
+
+/// What came of a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is on its way, or waits for room in the socket.
+    Accepted,
+    /// There was no room; it is lost, as if by the network.
+    Dropped,
+    /// The system refuses this destination.
+    Refused,
+}
+
+impl Udp {
+    /// Binds a socket and asks for `buffer` bytes of room each way.
+    pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<Udp> {
+        let socket = std::net::UdpSocket::bind(address)?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        // What the system grants may be less; the socket works all the same.
+        let reference = UdpSockRef::from(&socket);
+        let _ = state.set_recv_buffer_size(reference, buffer);
+        let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), buffer);
+        warn_of_small_buffer(state.recv_buffer_size(UdpSockRef::from(&socket)), buffer);
+        let socket = UdpSocket::from_std(socket)?;
+        let bound = canonical(socket.local_addr()?);
+        let tells_destination = bound.ip().is_unspecified();
+        let waiting = VecDeque::new();
+        Ok(Udp { socket, state, bound, tells_destination, waiting, waiting_bytes: 0 })
+    }
+
+    /// On a wildcard socket whose addresses are not told to peers: the bound address stands for
+    /// all of them.
+    pub(crate) fn hide_destination(&mut self) {
+        self.tells_destination = false;
+    }
+
+    /// The address it is bound to; its IP may be a wildcard.
+    pub(crate) fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// Receives what there is, at most a few hundred datagrams; `Pending` when nothing came.
+    pub(crate) fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        out: &mut Vec<(Path, Segments)>,
+    ) -> Poll<io::Result<()>> {
+        for round in 0..RECEIVES_PER_WAKE {
+            match self.socket.poll_recv_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending if round == 0 => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Ok(())),
+            }
+            match self.receive(out) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        // There may be more: come back after the others.
+        cx.waker().wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+
+    fn receive(&self, out: &mut Vec<(Path, Segments)>) -> io::Result<()> {
+        SPACE.with_borrow_mut(|space| {
+            let mut metas = [RecvMeta::default(); RECEIVE_BUFFERS];
+            let mut buffers = space.chunks_mut(RECEIVE_SIZE).map(IoSliceMut::new);
+            let mut buffers: [IoSliceMut<'_>; RECEIVE_BUFFERS] =
+                std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+            let received = self.socket.try_io(Interest::READABLE, || {
+                self.state.recv(UdpSockRef::from(&self.socket), &mut buffers, &mut metas)
+            })?;
+            for (meta, buffer) in metas[..received].iter().zip(&buffers) {
+                if meta.len == 0 {
+                    continue;
+                }
+                let path = Path::udp(self.local(meta.dst_ip), meta.addr);
+                let contents = Bytes::copy_from_slice(&buffer[..meta.len]);
+                out.push((path, Segments::new(contents, meta.stride)));
+            }
+            Ok(())
+        })
+    }
+
+    /// On a wildcard socket, the address that the peer has sent to.
+    fn local(&self, destination: Option<IpAddr>) -> SocketAddr {
+        match destination {
+            Some(ip) if self.tells_destination => {
+                canonical(SocketAddr::new(ip, self.bound.port()))
+            }
+            _ => self.bound,
+        }
+    }
+
+    /// Sends datagrams along a path, in order.
+    pub(crate) fn send(&mut self, path: Path, segments: &Segments) -> Sent {
+        if self.waiting.is_empty() {
+            match self.try_send(path, segments) {
+                Ok(()) => return Sent::Accepted,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Sent::Refused,
+            }
+        }
+        if self.waiting_bytes + segments.len() > MAX_WAITING {
+            return Sent::Dropped;
+        }
+        self.waiting_bytes += segments.len();
+        self.waiting.push_back((path, segments.clone()));
+        Sent::Accepted
+    }
+
+    /// Sends what waits, once there is room.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some((path, segments)) = self.waiting.front().cloned() {
+            if ready!(self.socket.poll_send_ready(cx)).is_err() {
+                return Poll::Ready(());
+            }
+            match self.try_send(path, &segments) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                // Refused now: it is a datagram, it may be lost.
+                _ => {
+                    self.waiting.pop_front();
+                    self.waiting_bytes -= segments.len();
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn try_send(&self, path: Path, segments: &Segments) -> io::Result<()> {
+        let at_once = self.state.max_gso_segments().max(1);
+        let size = segments.segment_size();
+        // Nothing but the last piece is sent twice if the system has no room for it: datagrams
+        // may be duplicated.
+        for piece in segments.contents().chunks(size.saturating_mul(at_once).max(1)) {
+            let transmit = Transmit {
+                destination: path.remote,
+                ecn: None,
+                contents: piece,
+                segment_size: (piece.len() > size).then_some(size),
+                src_ip: self.tells_destination.then_some(path.local.ip()),
+            };
+            self.socket.try_io(Interest::WRITABLE, || {
+                self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Bursts of more than a few dozen datagrams do not fit a small buffer; said once a process.
+fn warn_of_small_buffer(granted: io::Result<usize>, wanted: usize) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if let Ok(granted) = granted
+        && granted < wanted
+        && !SAID.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(
+            granted,
+            wanted,
+            "the system grants smaller UDP buffers than asked for (raise net.core.rmem_max and \
+             wmem_max): bursts may be lost"
+        );
+    }
+}

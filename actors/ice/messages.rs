@@ -1,0 +1,36 @@
+//! What the ICE transport's handle asks of its actor.
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use crate::error::IceError;
+use crate::proto::ice::{Candidate, Parameters, Role, Stats};
+
+/// Start the checks, or join them, or restart them.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct Start {
+    pub(crate) remote: Parameters,
+    /// Answered when the parameters were taken, or not.
+    pub(crate) taken: oneshot::Sender<Result<(), IceError>>,
+}
+
+/// A remote candidate, `None` for the end of candidates.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct AddRemoteCandidate(pub(crate) Option<Candidate>);
+
+/// Take a role.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct SetRole(pub(crate) Role);
+
+/// Make new local credentials.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct Restart(pub(crate) oneshot::Sender<Parameters>);
+
+/// Tell the statistics.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct GetStats(pub(crate) oneshot::Sender<Stats>);

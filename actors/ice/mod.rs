@@ -1,0 +1,341 @@
+//! The ICE actor: runs the agent, splits what comes from the network, and lets data flow on the
+//! selected pair.
+
+mod handle;
+pub(crate) mod messages;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytes::Bytes;
+
+pub use handle::IceTransport;
+
+use crate::alarm::{Alarm, OnAlarm, now};
+use crate::error::{ActorKind, IceError, Reason, TransportError};
+use crate::event::{Event as SessionEvent, IceTransportEvent};
+use crate::guard::Exit;
+use crate::ice::messages::{AddRemoteCandidate, GetStats, Restart, SetRole, Start};
+use crate::link::{Above, DtlsToIce, GathererToIce, IceToDtls, IceToGatherer, Permit, Shutdown};
+use crate::metrics::Direction;
+use crate::proto::Machine;
+use crate::proto::demux::{Kind, classify};
+use crate::proto::ice::{Agent, Candidate, Event, Parameters, Role, State};
+use crate::proto::net::{Path, Segments};
+use crate::scope::Scope;
+use crate::state::IceGathererState;
+use crate::supervisor::StateChanged;
+
+/// See the [module](self).
+pub(crate) struct IceActor {
+    scope: Arc<Scope>,
+    exit: Exit,
+    gatherer: Recipient<IceToGatherer>,
+    supervisor: Recipient<StateChanged>,
+    above: Option<Recipient<IceToDtls>>,
+    agent: Agent,
+    alarm: Alarm,
+    /// The local candidates: a fresh agent, after a crash, gets them again.
+    bases: Vec<(Candidate, SocketAddr)>,
+    /// Whether the layer above knows that it can send.
+    writable: bool,
+    checks: Vec<(Path, Bytes)>,
+}
+
+impl IceActor {
+    pub(crate) fn new(
+        ctx: &mut Context<Self>,
+        scope: Arc<Scope>,
+        gatherer: Recipient<IceToGatherer>,
+        supervisor: Recipient<StateChanged>,
+        exit: Exit,
+    ) -> IceActor {
+        let role = **scope.ice.role.load();
+        let local = scope.gatherer.parameters.load().as_ref().clone();
+        let agent = Agent::with_parameters(scope.config.ice.clone(), role, local, scope.random());
+        IceActor {
+            alarm: Alarm::start(ctx),
+            scope,
+            exit,
+            gatherer,
+            supervisor,
+            above: None,
+            agent,
+            bases: Vec::new(),
+            writable: false,
+            checks: Vec::new(),
+        }
+    }
+
+    /// Splits a batch by protocol (RFC 7983); what is for the layer above stays a batch.
+    fn handle_inbound(&mut self, batch: Vec<(Path, Segments)>, permit: Permit) {
+        let now = now();
+        let metrics = self.scope.metrics.clone();
+        let (mut count, mut bytes) = (0, 0);
+        let mut datagrams = Vec::new();
+        for (path, segments) in &batch {
+            count += segments.count();
+            bytes += segments.len();
+            let authenticated = self.agent.handle_data(now, path);
+            for datagram in segments.iter() {
+                match classify(&datagram) {
+                    Some(Kind::Stun) => self.agent.handle_datagram(now, *path, &datagram),
+                    Some(Kind::Dtls) if authenticated || self.agent.handle_data(now, path) => {
+                        datagrams.push(datagram);
+                    }
+                    Some(Kind::Dtls) => metrics.ice.unauthenticated.increment(1),
+                    _ => metrics.ice.unknown_protocol.increment(1),
+                }
+            }
+        }
+        metrics.actor(ActorKind::Ice).traffic(Direction::In, count, bytes);
+        if let Some(above) = &self.above
+            && !datagrams.is_empty()
+        {
+            above.do_send(IceToDtls::Datagrams { datagrams, permit });
+        }
+    }
+
+    /// Takes out of the agent what it has to send and to say.
+    fn drain(&mut self, ctx: &mut Context<Self>) {
+        let now = now();
+        while let Some(transmit) = self.agent.poll_transmit(now) {
+            self.checks.push((transmit.path, transmit.datagram));
+        }
+        if !self.checks.is_empty() {
+            self.gatherer.do_send(IceToGatherer::Checks(std::mem::take(&mut self.checks)));
+        }
+        while let Some(event) = self.agent.poll_event() {
+            self.handle_event(ctx, event);
+        }
+        self.tell_writable();
+        self.alarm.set(self.agent.poll_timeout());
+    }
+
+    fn handle_event(&mut self, ctx: &mut Context<Self>, event: Event) {
+        let scope = &self.scope;
+        match event {
+            // The error comes first, and carries the state with it: see `StateCell::fail`.
+            Event::Failed(reason) => {
+                scope.fail(TransportError::new(ActorKind::Ice, Reason::Ice(reason)));
+                self.supervisor.do_send(StateChanged);
+            }
+            Event::StateChanged(state) => {
+                scope.ice.state.set(state);
+                self.supervisor.do_send(StateChanged);
+                if state == State::Closed {
+                    ctx.stop();
+                }
+            }
+            Event::SelectedPairChanged(pair) => {
+                scope.ice.selected.store(Some(Arc::new((*pair).clone())));
+                self.send_event(IceTransportEvent::SelectedPairChange(*pair));
+            }
+            Event::RemoteCandidate(candidate) => {
+                self.publish_remote_candidates();
+                self.send_event(IceTransportEvent::RemoteCandidate(candidate));
+            }
+            Event::Authenticated(path) => {
+                self.gatherer.do_send(IceToGatherer::Authenticated(path));
+            }
+            Event::Released(path) => self.gatherer.do_send(IceToGatherer::Released(path)),
+            Event::RoleChanged(role) => scope.ice.role.store(Arc::new(role)),
+        }
+    }
+
+    fn send_event(&self, event: IceTransportEvent) {
+        self.scope.events.send(SessionEvent::Ice(event));
+    }
+
+    fn publish_remote_candidates(&self) {
+        let candidates = self.agent.remote_candidates().cloned().collect();
+        self.scope.ice.remote_candidates.store(Arc::new(candidates));
+    }
+
+    fn tell_writable(&mut self) {
+        let writable = self.agent.send_path().is_some();
+        if writable
+            && !self.writable
+            && let Some(above) = &self.above
+        {
+            let controlling = self.agent.role() == Role::Controlling;
+            above.do_send(IceToDtls::Writable { controlling });
+        }
+        self.writable = writable;
+    }
+
+    /// New credentials, shown to the application and known to the worker's shared port.
+    fn publish_local_parameters(&self, parameters: &Parameters) {
+        self.gatherer.do_send(IceToGatherer::Ufrag(parameters.username_fragment.clone()));
+        self.scope.gatherer.parameters.store(Arc::new(parameters.clone()));
+    }
+
+    fn start(&mut self, remote: Parameters) -> Result<(), IceError> {
+        match self.scope.gatherer.state.get() {
+            IceGathererState::New => return Err(IceError::NotGathered),
+            IceGathererState::Closed => return Err(IceError::Closed),
+            _ => {}
+        }
+        self.agent.start(now(), remote.clone())?;
+        self.scope.ice.remote_parameters.store(Some(Arc::new(remote)));
+        Ok(())
+    }
+}
+
+impl Actor for IceActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for IceActor {
+    /// A fresh agent with new credentials takes over; role and candidates stay, and the
+    /// application is asked for an ICE restart. DTLS and SCTP wait for it.
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        let parameters = Parameters::generate(&mut self.scope.random(), self.scope.config.ice.lite);
+        self.publish_local_parameters(&parameters);
+        let above = self.above.take();
+        let bases = std::mem::take(&mut self.bases);
+        let (scope, exit) = (self.scope.clone(), self.exit.clone());
+        let (gatherer, supervisor) = (self.gatherer.clone(), self.supervisor.clone());
+        *self = IceActor::new(ctx, scope, gatherer, supervisor, exit);
+        self.above = above;
+        for (candidate, base) in bases {
+            self.agent.add_local_candidate(now(), candidate.clone(), base);
+            self.bases.push((candidate, base));
+        }
+        self.scope.ice.selected.store(None);
+        self.scope.ice.state.set(State::Disconnected);
+        self.send_event(IceTransportEvent::RestartNeeded);
+        self.drain(ctx);
+    }
+}
+
+impl OnAlarm for IceActor {
+    fn on_alarm(&mut self, ctx: &mut Context<Self>) {
+        self.agent.handle_timeout(now());
+        self.drain(ctx);
+    }
+}
+
+impl Handler<GathererToIce> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, message: GathererToIce, ctx: &mut Context<Self>) {
+        match message {
+            GathererToIce::Inbound { batch, permit } => self.handle_inbound(batch, permit),
+            GathererToIce::Candidate { candidate, base } => {
+                self.bases.push((candidate.clone(), base));
+                self.agent.add_local_candidate(now(), candidate, base);
+            }
+            GathererToIce::Complete => {}
+            GathererToIce::BaseLost(base) => {
+                self.bases.retain(|(_, b)| *b != base);
+                self.agent.remove_local_base(now(), base);
+            }
+            GathererToIce::SendFailed(path) => self.agent.handle_send_error(now(), path),
+            GathererToIce::Restarting => {
+                for (_, base) in std::mem::take(&mut self.bases) {
+                    self.agent.remove_local_base(now(), base);
+                }
+                self.send_event(IceTransportEvent::RestartNeeded);
+            }
+        }
+        self.drain(ctx);
+    }
+}
+
+impl Handler<DtlsToIce> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, DtlsToIce(segments): DtlsToIce, _: &mut Context<Self>) {
+        let (count, bytes) =
+            segments.iter().fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
+        match self.agent.send_path() {
+            Some(path) => {
+                let metrics = self.scope.metrics.actor(ActorKind::Ice);
+                metrics.traffic(Direction::Out, count, bytes);
+                self.gatherer.do_send(IceToGatherer::Data { path, segments });
+            }
+            // Without consent nothing may be sent (RFC 7675 §5.1); DTLS and SCTP send it again.
+            None => self.scope.metrics.ice.no_pair.increment(count as u64),
+        }
+    }
+}
+
+impl Handler<Above<IceToDtls>> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, Above(dtls): Above<IceToDtls>, _: &mut Context<Self>) {
+        self.above = Some(dtls);
+        self.writable = false;
+        self.tell_writable();
+    }
+}
+
+impl Handler<Start> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Start, ctx: &mut Context<Self>) {
+        let taken = self.start(message.remote);
+        self.drain(ctx);
+        let _ = message.taken.send(taken);
+    }
+}
+
+impl Handler<AddRemoteCandidate> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, message: AddRemoteCandidate, ctx: &mut Context<Self>) {
+        match message.0 {
+            Some(candidate) => {
+                if let Err(rejected) = self.agent.add_remote_candidate(now(), candidate) {
+                    self.send_event(IceTransportEvent::CandidateRejected(rejected));
+                }
+                self.publish_remote_candidates();
+            }
+            None => self.agent.end_of_remote_candidates(now()),
+        }
+        self.drain(ctx);
+    }
+}
+
+impl Handler<SetRole> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, SetRole(role): SetRole, ctx: &mut Context<Self>) {
+        self.agent.set_role(role);
+        self.scope.ice.role.store(Arc::new(role));
+        self.drain(ctx);
+    }
+}
+
+impl Handler<Restart> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, Restart(reply): Restart, ctx: &mut Context<Self>) {
+        let parameters = self.agent.restart(now());
+        self.scope.metrics.ice.restarts.increment(1);
+        self.publish_local_parameters(&parameters);
+        let _ = reply.send(parameters);
+        self.drain(ctx);
+    }
+}
+
+impl Handler<GetStats> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, GetStats(reply): GetStats, _: &mut Context<Self>) {
+        let _ = reply.send(self.agent.stats());
+    }
+}
+
+impl Handler<Shutdown> for IceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.agent.close(now());
+        self.drain(ctx);
+        self.scope.ice.state.set(State::Closed);
+        ctx.stop();
+    }
+}

@@ -1,0 +1,231 @@
+//! The public handle of an SCTP transport.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix::Addr;
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::SctpActor;
+use super::messages::{GetStats, Open, Start};
+use crate::channel::DataChannel;
+use crate::dtls::DtlsTransport;
+use crate::error::{ActorKind, InvalidState, SctpError, TransportError};
+use crate::event::{EventStream, SctpTransportEvent};
+use crate::mailbox::Mailbox;
+use crate::proto::sctp::{Capabilities, ChannelOptions, Config, OpenError, Stats};
+use crate::runtime::ChannelCallback;
+use crate::scope::{Lease, claim};
+use crate::state::{DtlsTransportState, SctpTransportState};
+use crate::supervisor;
+
+/// The port of SCTP over DTLS where nothing else was agreed (RFC 8841 §5.1).
+const DEFAULT_PORT: u16 = 5000;
+
+/// Carries data channels over a DTLS transport (W3C `RTCSctpTransport`; RFC 8831).
+///
+/// A cheap clone. The session closes when its last handle is dropped.
+#[derive(Clone, Debug)]
+#[doc(alias = "RTCSctpTransport")]
+pub struct SctpTransport {
+    actor: Addr<SctpActor>,
+    dtls: DtlsTransport,
+    incoming: Arc<Mutex<mpsc::UnboundedReceiver<DataChannel>>>,
+}
+
+impl SctpTransport {
+    /// The transport on a DTLS transport.
+    ///
+    /// # Errors
+    /// When the DTLS transport is closed or carries an SCTP transport already.
+    pub fn new(dtls: &DtlsTransport) -> Result<SctpTransport, InvalidState> {
+        let scope = &dtls.lease().scope;
+        if matches!(dtls.state(), DtlsTransportState::Closed | DtlsTransportState::Failed) {
+            return Err(InvalidState::Closed);
+        }
+        claim(&scope.sctp.taken)?;
+        let (actor, mailbox) = Mailbox::new();
+        let (sender, incoming) = mpsc::unbounded_channel();
+        scope.supervisor.do_send(supervisor::Start::Sctp {
+            mailbox,
+            below: dtls.actor.clone(),
+            lease: Arc::downgrade(dtls.lease()),
+            incoming: sender,
+        });
+        Ok(SctpTransport { actor, dtls: dtls.clone(), incoming: Arc::new(Mutex::new(incoming)) })
+    }
+
+    fn lease(&self) -> &Arc<Lease> {
+        self.dtls.lease()
+    }
+
+    /// The DTLS transport below.
+    pub fn transport(&self) -> &DtlsTransport {
+        &self.dtls
+    }
+
+    /// The state.
+    pub fn state(&self) -> SctpTransportState {
+        self.lease().scope.sctp.state.get()
+    }
+
+    /// Why it failed, where it did.
+    pub fn failure(&self) -> Option<Arc<TransportError>> {
+        self.lease().scope.sctp.state.failure()
+    }
+
+    /// Whether this side is the DTLS server; `false` until that is decided.
+    pub fn is_server(&self) -> bool {
+        self.lease().scope.sctp.is_server.load(Ordering::Acquire)
+    }
+
+    /// How many channels there can be; `None` until connected.
+    #[doc(alias = "maxChannels")]
+    pub fn max_channels(&self) -> Option<u16> {
+        let connected = self.state() == SctpTransportState::Connected;
+        connected.then(|| self.lease().scope.config.sctp.max_channels)
+    }
+
+    /// The local SCTP port: 5000 unless configured otherwise.
+    pub fn port(&self) -> u16 {
+        self.lease().scope.config.sctp.local_port
+    }
+
+    /// What SCTP is capable of by default: messages of 262,144 bytes. What this session announces
+    /// is [`local_capabilities`](Self::local_capabilities).
+    #[doc(alias = "getCapabilities")]
+    pub fn capabilities() -> Capabilities {
+        Config::default().capabilities()
+    }
+
+    /// What this side announces to the peer.
+    pub fn local_capabilities(&self) -> Capabilities {
+        self.lease().scope.capabilities()
+    }
+
+    /// The largest message that can be sent, in bytes: the smaller of both sides' limits. `None`
+    /// before [`start`](Self::start).
+    #[doc(alias = "maxMessageSize")]
+    pub fn max_message_size(&self) -> Option<u32> {
+        self.lease().scope.sctp.max_message_size.load().as_deref().copied()
+    }
+
+    /// Sets the association up, as soon as DTLS is connected; resolves when it is. `None` as
+    /// the remote port means 5000. Called again with the same parameters it joins the first call.
+    ///
+    /// # Errors
+    /// At once when the port is 0, when it was started with other parameters, or is closed; later
+    /// when the association fails.
+    pub async fn start(
+        &self,
+        remote: Capabilities,
+        remote_port: Option<u16>,
+    ) -> Result<(), SctpError> {
+        self.begin(remote, remote_port).await?;
+        use SctpTransportState as S;
+        let state = &self.lease().scope.sctp.state;
+        let end = state.wait(|s| matches!(s, S::Connected | S::Failed | S::Closed)).await;
+        match (end.state, end.failure) {
+            (S::Connected, _) => Ok(()),
+            (_, Some(error)) => Err(SctpError::Failed((*error).clone())),
+            _ => Err(SctpError::Closed),
+        }
+    }
+
+    /// As [`start`](Self::start), but resolves when the parameters were taken.
+    pub(crate) async fn begin(
+        &self,
+        remote: Capabilities,
+        remote_port: Option<u16>,
+    ) -> Result<(), SctpError> {
+        if self.state() == SctpTransportState::Closed {
+            return Err(SctpError::Closed);
+        }
+        let (taken, answer) = oneshot::channel();
+        let remote_port = remote_port.unwrap_or(DEFAULT_PORT);
+        self.actor.do_send(Start { remote, remote_port, taken });
+        if let Ok(taken) = answer.await {
+            return taken;
+        }
+        use SctpTransportState as S;
+        let state = &self.lease().scope.sctp.state;
+        match state.wait(|s| matches!(s, S::Failed | S::Closed)).await.failure {
+            Some(error) => Err(SctpError::Failed((*error).clone())),
+            None => Err(SctpError::Closed),
+        }
+    }
+
+    /// Delivers what was sent (in bounded time), ends the association, and closes this
+    /// transport. Harmless when closed already.
+    pub async fn stop(&self) {
+        let scope = &self.lease().scope;
+        scope.supervisor.do_send(supervisor::CloseFrom(ActorKind::Sctp));
+        scope.sctp.state.wait(|s| s == SctpTransportState::Closed).await;
+    }
+
+    /// Opens a data channel, now or as soon as the association is there; its
+    /// [`opened`](DataChannel::opened) tells when.
+    ///
+    /// # Errors
+    /// When the options contradict one another, no identifier is left, or the transport is
+    /// closed.
+    #[doc(alias = "createDataChannel")]
+    pub async fn create_data_channel(
+        &self,
+        label: impl Into<String>,
+        options: ChannelOptions,
+    ) -> Result<DataChannel, OpenError> {
+        let (reply, answer) = oneshot::channel();
+        self.actor.do_send(Open { label: label.into(), options, reply });
+        answer.await.unwrap_or(Err(OpenError::Closed))
+    }
+
+    /// The next channel that the peer opens; `None` when the transport is closed.
+    pub async fn accept(&self) -> Option<DataChannel> {
+        self.incoming.lock().await.recv().await
+    }
+
+    /// Gives all incoming channels to a callback, on the session's worker.
+    pub(crate) fn forward_channels(&self, callback: ChannelCallback) {
+        let incoming = self.incoming.clone();
+        self.lease().scope.worker.spawn(async move {
+            let mut incoming = incoming.lock().await;
+            while let Some(channel) = incoming.recv().await {
+                callback(channel);
+            }
+        });
+    }
+
+    /// Statistics of the association.
+    ///
+    /// # Errors
+    /// When the transport is closed.
+    pub async fn stats(&self) -> Result<Stats, SctpError> {
+        let (reply, answer) = oneshot::channel();
+        self.actor.do_send(GetStats(reply));
+        answer.await.map_err(|_| SctpError::Closed)
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> EventStream<SctpTransportEvent> {
+        self.lease().scope.events.stream()
+    }
+
+    /// Calls `f` at each state change, on the session's worker thread: it must not block.
+    pub fn on_state_change(&self, mut f: impl FnMut(SctpTransportState) + Send + 'static) {
+        self.lease().scope.listen(move |event: SctpTransportEvent| {
+            if let SctpTransportEvent::StateChange(state) = event {
+                f(state);
+            }
+        });
+    }
+
+    /// Calls `f` at each error, on the session's worker thread: it must not block.
+    pub fn on_error(&self, mut f: impl FnMut(TransportError) + Send + 'static) {
+        self.lease().scope.listen(move |event: SctpTransportEvent| {
+            if let SctpTransportEvent::Error(error) = event {
+                f(error);
+            }
+        });
+    }
+}

@@ -1,0 +1,391 @@
+//! The SCTP actor: runs the association, and carries messages between it and the data channels.
+
+mod handle;
+pub(crate) mod messages;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+pub use handle::SctpTransport;
+
+use crate::alarm::{Alarm, OnAlarm, now};
+use crate::channel::{Command, DataChannel, DataChannelState, Port, Shared};
+use crate::error::{ActorKind, Reason, SctpError, TransportError};
+use crate::event::{Event as SessionEvent, SctpTransportEvent};
+use crate::link::{DtlsToSctp, SctpToDtls, Shutdown};
+use crate::metrics::Direction;
+use crate::proto::Machine;
+use crate::proto::sctp::{
+    Association, Capabilities, ChannelError, ChannelId, Event, Message, OpenError,
+};
+use crate::scope::{Scope, WeakLease};
+use crate::sctp::messages::{GetStats, Open, Start, Wake};
+use crate::state::SctpTransportState;
+use crate::supervisor::StateChanged;
+
+/// See the [module](self).
+pub(crate) struct SctpActor {
+    scope: Arc<Scope>,
+    dtls: Recipient<SctpToDtls>,
+    supervisor: Recipient<StateChanged>,
+    lease: WeakLease,
+    association: Association,
+    alarm: Alarm,
+    port: Arc<Port>,
+    /// What `start` was given.
+    remote: Option<(Capabilities, u16)>,
+    /// Our side of DTLS, once it is connected.
+    dtls_client: Option<bool>,
+    begun: bool,
+    channels: HashMap<ChannelId, Attached>,
+    /// Channels with bytes that are not acknowledged: only those are looked at.
+    sending: Vec<ChannelId>,
+    incoming: mpsc::UnboundedSender<DataChannel>,
+    closing: bool,
+    retransmits: u64,
+}
+
+/// A channel, and how many bytes the association still holds of what it was given for it.
+struct Attached {
+    shared: Arc<Shared>,
+    held: usize,
+    counted_open: bool,
+}
+
+impl SctpActor {
+    pub(crate) fn new(
+        ctx: &mut Context<Self>,
+        scope: Arc<Scope>,
+        dtls: Recipient<SctpToDtls>,
+        supervisor: Recipient<StateChanged>,
+        lease: WeakLease,
+        incoming: mpsc::UnboundedSender<DataChannel>,
+    ) -> SctpActor {
+        let mut config = scope.config.sctp.clone();
+        // The handles hold back what is too much: what reaches the association, it takes.
+        config.send_queue_limit = usize::MAX;
+        SctpActor {
+            association: Association::new(config, scope.random()),
+            alarm: Alarm::start(ctx),
+            port: Arc::new(Port::new(ctx.address())),
+            scope,
+            dtls,
+            supervisor,
+            lease,
+            remote: None,
+            dtls_client: None,
+            begun: false,
+            channels: HashMap::new(),
+            sending: Vec::new(),
+            incoming,
+            closing: false,
+            retransmits: 0,
+        }
+    }
+
+    fn start(&mut self, remote: Capabilities, port: u16) -> Result<(), SctpError> {
+        if port == 0 {
+            return Err(SctpError::BadPort);
+        }
+        if let Some(known) = &self.remote {
+            let same = known.0 == remote && known.1 == port;
+            return if same { Ok(()) } else { Err(SctpError::AlreadyStarted) };
+        }
+        // The smaller of both sides' limits; 0 is none (RFC 8841 §6.1).
+        let ours = self.scope.config.sctp.max_message_size;
+        let limit = match remote.max_message_size {
+            0 => ours,
+            theirs => theirs.min(ours),
+        };
+        self.port.max_message_size.store(limit, Ordering::Release);
+        self.scope.sctp.max_message_size.store(Some(Arc::new(limit)));
+        self.remote = Some((remote, port));
+        self.scope.sctp.state.set(SctpTransportState::Connecting);
+        self.supervisor.do_send(StateChanged);
+        self.begin();
+        Ok(())
+    }
+
+    /// The association is set up when both the application and DTLS are ready.
+    fn begin(&mut self) {
+        if let (Some((remote, port)), Some(client), false) =
+            (&self.remote, self.dtls_client, self.begun)
+        {
+            self.begun = true;
+            self.association.start(now(), client, remote.clone(), *port);
+        }
+    }
+
+    /// Takes out of the association what it has to send and to say.
+    fn drain(&mut self, ctx: &mut Context<Self>) {
+        let now = now();
+        let mut packets = Vec::new();
+        loop {
+            while let Some(packet) = self.association.poll_transmit(now) {
+                packets.push(packet);
+            }
+            let Some(event) = self.association.poll_event() else { break };
+            self.handle_event(ctx, event);
+        }
+        if !packets.is_empty() {
+            let bytes = packets.iter().map(Bytes::len).sum();
+            let metrics = self.scope.metrics.actor(ActorKind::Sctp);
+            metrics.traffic(Direction::Out, packets.len(), bytes);
+            self.dtls.do_send(SctpToDtls(packets));
+        }
+        self.release();
+        self.alarm.set(self.association.poll_timeout());
+    }
+
+    fn handle_event(&mut self, ctx: &mut Context<Self>, event: Event) {
+        match event {
+            Event::Connected => {
+                self.scope.sctp.state.set(SctpTransportState::Connected);
+                self.supervisor.do_send(StateChanged);
+            }
+            Event::ChannelIncoming(id) => self.accept(id),
+            Event::ChannelOpen(id) => self.channel_state(id, DataChannelState::Open, None),
+            Event::Readable(id) => self.deliver(id),
+            Event::ChannelClosing(id) => self.channel_state(id, DataChannelState::Closing, None),
+            Event::ChannelClosed(id, error) => self.forget(id, error),
+            // The handles keep their own accounts.
+            Event::BufferedAmountLow(_) | Event::Writable(_) => {}
+            Event::Failed(reason) => {
+                self.scope.fail(TransportError::new(ActorKind::Sctp, Reason::Sctp(reason)));
+                self.supervisor.do_send(StateChanged);
+            }
+            Event::Closed => {
+                self.scope.sctp.state.set(SctpTransportState::Closed);
+                self.scope.sctp.close_channels();
+                self.supervisor.do_send(StateChanged);
+                if self.closing {
+                    ctx.stop();
+                }
+            }
+        }
+    }
+
+    fn attach(&mut self, id: ChannelId) -> Option<DataChannel> {
+        let info = self.association.channel(id)?;
+        let lease = self.lease.upgrade()?;
+        let config = &self.scope.config;
+        let (send, receive) = (config.channel_send_limit, config.channel_receive_limit);
+        let shared = Arc::new(Shared::new(id, info, self.port.clone(), send, receive));
+        self.scope.sctp.add_channel(shared.clone());
+        let attached = Attached { shared: shared.clone(), held: 0, counted_open: false };
+        self.channels.insert(id, attached);
+        Some(DataChannel::new(shared, lease))
+    }
+
+    /// A channel that the peer has opened.
+    fn accept(&mut self, id: ChannelId) {
+        let Some(channel) = self.attach(id) else {
+            // The application has let go of the session.
+            self.association.close_channel(now(), id);
+            return;
+        };
+        self.channel_state(id, DataChannelState::Open, None);
+        let label = channel.label();
+        // Nobody accepts channels: it closes as the handle is dropped.
+        let _ = self.incoming.send(channel);
+        self.scope.events.send(SessionEvent::Sctp(SctpTransportEvent::DataChannel { label }));
+    }
+
+    fn channel_state(
+        &mut self,
+        id: ChannelId,
+        state: DataChannelState,
+        error: Option<ChannelError>,
+    ) {
+        let Some(attached) = self.channels.get_mut(&id) else { return };
+        if let Some(info) = self.association.channel(id) {
+            attached.shared.set_info(info);
+        }
+        attached.shared.set_state(state, error);
+        let open = state == DataChannelState::Open;
+        if open != attached.counted_open {
+            attached.counted_open = open;
+            let change = if open { 1.0 } else { -1.0 };
+            self.scope.metrics.sctp.channels.increment(change);
+        }
+    }
+
+    fn forget(&mut self, id: ChannelId, error: Option<ChannelError>) {
+        self.deliver(id);
+        self.channel_state(id, DataChannelState::Closed, error);
+        self.channels.remove(&id);
+        self.scope.sctp.remove_channel(id);
+    }
+
+    /// Moves what has arrived to the application, as far as its inbox has room: what stays behind
+    /// closes the receive window.
+    fn deliver(&mut self, id: ChannelId) {
+        let Some(attached) = self.channels.get(&id) else { return };
+        let metrics = &self.scope.metrics.sctp;
+        while attached.shared.has_room() {
+            let Some(message) = self.association.recv(now(), id) else { break };
+            metrics.messages[Direction::In as usize].increment(1);
+            metrics.message_bytes[Direction::In as usize].increment(message.len() as u64);
+            attached.shared.deliver(message);
+        }
+    }
+
+    fn send(&mut self, id: ChannelId, message: Message) {
+        let size = message.len();
+        let Some(attached) = self.channels.get_mut(&id) else { return };
+        match self.association.send(now(), id, message) {
+            Ok(()) => {
+                if attached.held == 0 {
+                    self.sending.push(id);
+                }
+                attached.held += size;
+                let metrics = &self.scope.metrics.sctp;
+                metrics.messages[Direction::Out as usize].increment(1);
+                metrics.message_bytes[Direction::Out as usize].increment(size as u64);
+            }
+            // It began to close while the message was on its way here.
+            Err(error) => {
+                tracing::debug!(session = %self.scope.id, %error, "message not sent");
+                attached.shared.released(size);
+            }
+        }
+    }
+
+    /// Gives room back for what was acknowledged.
+    fn release(&mut self) {
+        let (association, channels) = (&self.association, &mut self.channels);
+        self.sending.retain(|id| {
+            let Some(attached) = channels.get_mut(id) else { return false };
+            let held = association.buffered_amount(*id);
+            if held < attached.held {
+                attached.shared.released(attached.held - held);
+                attached.held = held;
+            }
+            held > 0
+        });
+        let retransmits = self.association.stats().retransmitted_chunks;
+        self.scope.metrics.sctp.retransmits.increment(retransmits - self.retransmits);
+        self.retransmits = retransmits;
+    }
+
+    fn run_commands(&mut self) {
+        for command in self.port.take() {
+            match command {
+                Command::Send(id, message) => self.send(id, message),
+                Command::Resume(id) => self.deliver(id),
+                Command::Close(id) => self.association.close_channel(now(), id),
+            }
+        }
+    }
+}
+
+impl Actor for SctpActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for SctpActor {}
+
+impl OnAlarm for SctpActor {
+    fn on_alarm(&mut self, ctx: &mut Context<Self>) {
+        self.association.handle_timeout(now());
+        self.drain(ctx);
+    }
+}
+
+impl Handler<DtlsToSctp> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, message: DtlsToSctp, ctx: &mut Context<Self>) {
+        match message {
+            DtlsToSctp::Packets { packets, permit } => {
+                let now = now();
+                let bytes = packets.iter().map(Bytes::len).sum();
+                let metrics = self.scope.metrics.actor(ActorKind::Sctp);
+                metrics.traffic(Direction::In, packets.len(), bytes);
+                for packet in packets {
+                    self.association.handle_packet(now, packet);
+                }
+                drop(permit);
+            }
+            DtlsToSctp::Connected { client } => {
+                self.dtls_client = Some(client);
+                self.scope.sctp.is_server.store(!client, Ordering::Release);
+                self.begin();
+            }
+            // There is nobody left to say goodbye to.
+            DtlsToSctp::Closed => self.association.abort(now()),
+        }
+        self.drain(ctx);
+    }
+}
+
+impl Handler<Start> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Start, ctx: &mut Context<Self>) {
+        let Start { remote, remote_port, taken } = message;
+        let _ = taken.send(self.start(remote, remote_port));
+        self.drain(ctx);
+    }
+}
+
+impl Handler<Open> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Open, ctx: &mut Context<Self>) {
+        let opened = self.association.open(now(), message.label, message.options);
+        let channel = opened.and_then(|id| self.attach(id).ok_or(OpenError::Closed));
+        let _ = message.reply.send(channel);
+        self.drain(ctx);
+    }
+}
+
+impl Handler<Wake> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.run_commands();
+        self.drain(ctx);
+    }
+}
+
+impl Handler<GetStats> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, GetStats(reply): GetStats, _: &mut Context<Self>) {
+        let _ = reply.send(self.association.stats());
+    }
+}
+
+impl Handler<Shutdown> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.closing = true;
+        // What the application has sent before is part of the goodbye.
+        self.run_commands();
+        self.association.close(now());
+        self.drain(ctx);
+        let over = matches!(
+            self.scope.sctp.state.get(),
+            SctpTransportState::New | SctpTransportState::Failed | SctpTransportState::Closed
+        );
+        if over {
+            self.scope.sctp.state.set(SctpTransportState::Closed);
+            self.scope.sctp.close_channels();
+            ctx.stop();
+        }
+    }
+}
+
+impl Drop for SctpActor {
+    fn drop(&mut self) {
+        let open = self.channels.values().filter(|c| c.counted_open).count();
+        self.scope.metrics.sctp.channels.decrement(open as f64);
+    }
+}

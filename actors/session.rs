@@ -1,0 +1,265 @@
+//! All four transports of a session as one object.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::Recipient;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::channel::DataChannel;
+use crate::dtls::DtlsTransport;
+use crate::error::TransportError;
+use crate::event::{Event, EventStream, TransportEvent};
+use crate::gatherer::IceGatherer;
+use crate::ice::IceTransport;
+use crate::proto::random::Random;
+use crate::proto::sctp::{ChannelOptions, OpenError};
+use crate::runtime::OpenError as SessionOpenError;
+use crate::scope::Scope;
+use crate::sctp::SctpTransport;
+use crate::signalling::Signalling;
+use crate::state::SessionState;
+use crate::supervisor::{Close, WhenGone};
+
+/// Names a session: 128 unguessable bits in hexadecimal, with the node's name in front where one
+/// is configured (`node-…`). It is a capability: who knows it may signal for the session.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(Arc<str>);
+
+impl SessionId {
+    pub(crate) fn random(node: Option<&str>, random: &mut Random) -> SessionId {
+        let id = u128::from_be_bytes(random.bytes());
+        SessionId(match node {
+            Some(node) => format!("{node}-{id:032x}").into(),
+            None => format!("{id:032x}").into(),
+        })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Borrow<str> for SessionId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A session: gatherer, ICE, DTLS and SCTP transport, wired and supervised.
+///
+/// A cheap clone. The session closes when its last handle is dropped: this one, those of its
+/// transports, and those of its data channels.
+#[derive(Clone)]
+pub struct Session {
+    gatherer: IceGatherer,
+    ice: IceTransport,
+    dtls: DtlsTransport,
+    sctp: SctpTransport,
+    pub(crate) signalling: Arc<Mutex<Signalling>>,
+}
+
+impl Session {
+    /// All transports upon a gatherer that has none yet.
+    ///
+    /// # Errors
+    /// When the gatherer has a transport already, or is closed.
+    pub fn open(gatherer: IceGatherer) -> Result<Session, SessionOpenError> {
+        let ice = IceTransport::new(&gatherer)?;
+        let dtls = DtlsTransport::new(&ice)?;
+        let sctp = SctpTransport::new(&dtls)?;
+        let signalling = Arc::new(Mutex::new(Signalling::new(&mut gatherer.lease.scope.random())));
+        Ok(Session { gatherer, ice, dtls, sctp, signalling })
+    }
+
+    pub(crate) fn scope(&self) -> &Arc<Scope> {
+        &self.gatherer.lease.scope
+    }
+
+    /// The id.
+    pub fn id(&self) -> &SessionId {
+        self.gatherer.session_id()
+    }
+
+    /// The state, from those of the transports.
+    pub fn state(&self) -> SessionState {
+        self.scope().session.get()
+    }
+
+    /// The gatherer.
+    pub fn gatherer(&self) -> &IceGatherer {
+        &self.gatherer
+    }
+
+    /// The ICE transport.
+    pub fn ice(&self) -> &IceTransport {
+        &self.ice
+    }
+
+    /// The DTLS transport.
+    pub fn dtls(&self) -> &DtlsTransport {
+        &self.dtls
+    }
+
+    /// The SCTP transport.
+    pub fn sctp(&self) -> &SctpTransport {
+        &self.sctp
+    }
+
+    /// Everything that happens to the session from now on, in order.
+    pub fn events(&self) -> EventStream<Event> {
+        self.scope().events.stream()
+    }
+
+    /// Sends every event from now on to an actix actor.
+    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
+        self.scope().events.subscribe_actor(recipient);
+    }
+
+    /// Opens a data channel: see [`SctpTransport::create_data_channel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_data_channel(
+        &self,
+        label: impl Into<String>,
+        options: ChannelOptions,
+    ) -> Result<DataChannel, OpenError> {
+        self.sctp.create_data_channel(label, options).await
+    }
+
+    /// The next data channel that the peer opens; `None` when the session is closed, and where
+    /// the runtime's `on_data_channel` takes them.
+    pub async fn accept_data_channel(&self) -> Option<DataChannel> {
+        self.sctp.accept().await
+    }
+
+    /// Waits until all transports are connected.
+    ///
+    /// # Errors
+    /// The failure of the first transport that failed instead; `None` when the session was closed
+    /// without one.
+    pub async fn connected(&self) -> Result<(), Option<TransportError>> {
+        use SessionState as S;
+        let done = |s| matches!(s, S::Connected | S::Failed | S::Closed);
+        match self.scope().session.wait(done).await.state {
+            S::Connected => Ok(()),
+            _ => Err(self.failure()),
+        }
+    }
+
+    /// Why a transport failed, where one did: the lowest that did so by itself.
+    pub fn failure(&self) -> Option<TransportError> {
+        let scope = self.scope();
+        let failures =
+            [scope.gatherer.state.failure(), self.ice.failure(), self.dtls.failure(), self.sctp.failure()];
+        failures.into_iter().flatten().next().map(|error| (*error).clone())
+    }
+
+    /// Begins to close without waiting for the end of it.
+    pub fn begin_close(&self) {
+        self.scope().supervisor.do_send(Close);
+    }
+
+    /// Closes the session: what was sent is delivered, SCTP aborts, DTLS says close_notify, and
+    /// every socket and route is freed; in bounded time, 3 s unless configured otherwise.
+    /// Harmless when closed already.
+    pub async fn close(&self) {
+        self.begin_close();
+        self.closed().await;
+    }
+
+    /// Waits until the session is closed and everything of it freed.
+    pub async fn closed(&self) {
+        let (gone, wait) = oneshot::channel();
+        self.scope().supervisor.do_send(WhenGone(gone));
+        // An error means that the supervisor was gone before.
+        let _ = wait.await;
+    }
+
+    /// Statistics, for people and for `GET …/stats`.
+    pub async fn stats(&self) -> SessionStats {
+        let (ice, sctp) = (self.ice.stats().await.ok(), self.sctp.stats().await.ok());
+        let pair = self.ice.selected_pair();
+        SessionStats {
+            session: self.id().clone(),
+            state: self.state().as_str(),
+            ice_state: self.ice.state().as_str(),
+            dtls_state: self.dtls.state().as_str(),
+            sctp_state: self.sctp.state().as_str(),
+            ice_role: self.ice.role().as_str(),
+            dtls_cipher: self.dtls.selected_cipher(),
+            local_candidate: pair.as_ref().map(|p| p.local.to_string()),
+            remote_candidate: pair.as_ref().map(|p| p.remote.to_string()),
+            current_round_trip_time: pair.as_ref().and_then(|p| p.rtt).map(seconds),
+            candidate_pairs: ice.map_or(0, |stats| stats.pairs.len()),
+            max_message_size: self.sctp.max_message_size(),
+            sctp_round_trip_time: sctp.as_ref().and_then(|s| s.rtt).map(seconds),
+            sctp_retransmissions: sctp.as_ref().map(|s| s.retransmitted_chunks),
+            sctp_bytes_in_flight: sctp.as_ref().map(|s| s.in_flight_bytes as u64),
+        }
+    }
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", self.id()).field("state", &self.state()).finish()
+    }
+}
+
+/// What can be told of a session at a moment. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SessionStats {
+    /// The session.
+    pub session: SessionId,
+    /// Its state.
+    pub state: &'static str,
+    /// State of the ICE transport.
+    pub ice_state: &'static str,
+    /// State of the DTLS transport.
+    pub dtls_state: &'static str,
+    /// State of the SCTP transport.
+    pub sctp_state: &'static str,
+    /// Our ICE role.
+    pub ice_role: &'static str,
+    /// IANA name of the cipher suite.
+    pub dtls_cipher: Option<&'static str>,
+    /// Our candidate of the selected pair.
+    pub local_candidate: Option<String>,
+    /// The peer's candidate of the selected pair.
+    pub remote_candidate: Option<String>,
+    /// Round-trip time of the latest check on the selected pair.
+    pub current_round_trip_time: Option<f64>,
+    /// How many candidate pairs there are.
+    pub candidate_pairs: usize,
+    /// The largest message that can be sent, in bytes.
+    pub max_message_size: Option<u32>,
+    /// Smoothed round-trip time of SCTP.
+    pub sctp_round_trip_time: Option<f64>,
+    /// Chunks sent again.
+    pub sctp_retransmissions: Option<u64>,
+    /// Bytes sent and not acknowledged.
+    pub sctp_bytes_in_flight: Option<u64>,
+}

@@ -1,0 +1,291 @@
+//! Offers and answers: the SDP of a session, from and to its transports.
+
+use std::str::FromStr;
+use std::sync::{MutexGuard, PoisonError};
+
+use crate::error::{DtlsError, GatherError, IceError, SctpError};
+use crate::proto::random::Random;
+use crate::proto::sdp::{
+    Description, Fragment, IceCredentials, Origin, SdpError, SdpWriteError, Setup,
+};
+use crate::proto::{dtls, ice, sctp, sdp};
+use crate::session::Session;
+
+/// What signalling has to remember of a session.
+#[derive(Debug)]
+pub(crate) struct Signalling {
+    origin: Origin,
+    /// The m-section that the peer's candidates are for.
+    mid: Option<String>,
+    /// The peer's credentials: others than these ask for an ICE restart.
+    remote: Option<IceCredentials>,
+    /// Username fragments of the peer's earlier generations: a late fragment of one is no restart.
+    earlier: Vec<String>,
+}
+
+/// How many earlier generations are remembered.
+const EARLIER: usize = 16;
+
+impl Signalling {
+    pub(crate) fn new(random: &mut Random) -> Signalling {
+        let origin = Origin { session_id: random.u64(), version: 0 };
+        Signalling { origin, mid: None, remote: None, earlier: Vec::new() }
+    }
+
+    /// Which of the peer's ICE generations these credentials are of.
+    fn generation_of(&self, ice: &IceCredentials) -> Generation {
+        match &self.remote {
+            Some(known) if known.ufrag == ice.ufrag && known.pwd == ice.pwd => Generation::Current,
+            _ if self.earlier.contains(&ice.ufrag) => Generation::Earlier,
+            _ => Generation::New,
+        }
+    }
+
+    fn advance(&mut self, remote: IceCredentials) {
+        if let Some(before) = self.remote.replace(remote) {
+            if self.earlier.len() == EARLIER {
+                self.earlier.remove(0);
+            }
+            self.earlier.push(before.ufrag);
+        }
+        self.origin.version += 1;
+    }
+}
+
+enum Generation {
+    Current,
+    Earlier,
+    New,
+}
+
+/// Why a description was not accepted, or could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignalError {
+    /// The peer's text is at fault.
+    #[error(transparent)]
+    Sdp(#[from] SdpError),
+    /// Our own description could not be written.
+    #[error(transparent)]
+    Write(#[from] SdpWriteError),
+    /// Gathering failed.
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+    /// ICE does not accept the peer's parameters.
+    #[error(transparent)]
+    Ice(#[from] IceError),
+    /// DTLS does not accept the peer's parameters.
+    #[error(transparent)]
+    Dtls(#[from] DtlsError),
+    /// SCTP does not accept the peer's parameters.
+    #[error(transparent)]
+    Sctp(#[from] SctpError),
+    /// The session was negotiated before.
+    #[error("the session is negotiated already: trickle candidates or restart ICE instead")]
+    Negotiated,
+}
+
+impl SignalError {
+    /// Whether the peer is at fault, and a better description would be accepted.
+    pub fn is_peers_fault(&self) -> bool {
+        match self {
+            SignalError::Sdp(_) => true,
+            SignalError::Ice(error) => matches!(error, IceError::Parameters(_)),
+            SignalError::Dtls(error) => matches!(error, DtlsError::Start(_)),
+            SignalError::Sctp(error) => matches!(error, SctpError::BadPort),
+            _ => false,
+        }
+    }
+}
+
+/// What came of a trickle fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trickled {
+    /// The candidates were taken.
+    Candidates,
+    /// The fragment asked for an ICE restart; this fragment is the answer to it.
+    Restarted(String),
+}
+
+impl Session {
+    fn signalling(&self) -> MutexGuard<'_, Signalling> {
+        self.signalling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts ICE generations: the entity tag of the session over HTTP.
+    pub fn generation(&self) -> u64 {
+        self.signalling().origin.version
+    }
+
+    /// Answers a peer's offer: gathers, starts all transports, and returns the answer. What
+    /// comes of it is told by events and by [`connected`](Session::connected).
+    ///
+    /// # Errors
+    /// When the offer cannot be used, with a sentence that says why, or gathering fails.
+    pub async fn accept(&self, offer: &str) -> Result<String, SignalError> {
+        let offer = Description::parse_offer(offer)?;
+        let remote = &offer.description;
+        self.remember(remote)?;
+        // RFC 8445 §6.1.1: the offerer controls, but a lite agent never does against a full one.
+        let role = if remote.ice.lite { ice::Role::Controlling } else { ice::Role::Controlled };
+        self.ice().set_role(role);
+        let setup = remote.setup.answer();
+        self.dtls().set_role(dtls_role(setup));
+        self.gatherer().gather(Some(self.scope().config.ice_servers.clone())).await?;
+        let answer = offer.answer(self.signalling().origin, &self.describe(setup))?;
+        self.start_transports(remote).await?;
+        Ok(answer)
+    }
+
+    /// Gathers and returns an offer of data channels.
+    ///
+    /// # Errors
+    /// When gathering fails.
+    pub async fn offer(&self) -> Result<String, SignalError> {
+        self.ice().set_role(ice::Role::Controlling);
+        self.gatherer().gather(Some(self.scope().config.ice_servers.clone())).await?;
+        Ok(self.describe(Setup::ActPass).to_offer(self.signalling().origin)?)
+    }
+
+    /// Takes the peer's answer to our [`offer`](Self::offer) and starts all transports.
+    ///
+    /// # Errors
+    /// When the answer cannot be used, with a sentence that says why.
+    pub async fn set_answer(&self, answer: &str) -> Result<(), SignalError> {
+        let remote = Description::parse_answer(answer)?;
+        self.remember(&remote)?;
+        self.dtls().set_role(dtls_role(remote.setup.answer()));
+        self.start_transports(&remote).await
+    }
+
+    /// Takes candidates of the peer, or its ICE restart, from a trickle fragment (RFC 8840).
+    ///
+    /// # Errors
+    /// When the fragment cannot be read, or the session is closed.
+    pub async fn trickle(&self, fragment: &str) -> Result<Trickled, SignalError> {
+        let mid = self.signalling().mid.clone();
+        let fragment = Fragment::parse(fragment, mid.as_deref())?;
+        let mut trickled = Trickled::Candidates;
+        if let Some(remote) = fragment.ice {
+            match self.signalling().generation_of(&remote) {
+                Generation::Current => {}
+                Generation::Earlier => return Ok(trickled),
+                Generation::New => trickled = self.restart_with(remote, mid).await?,
+            }
+        }
+        self.add_remote_candidates(&fragment.candidates, fragment.end_of_candidates);
+        Ok(trickled)
+    }
+
+    /// The peer's ICE restart: new credentials on both sides.
+    async fn restart_with(
+        &self,
+        remote: IceCredentials,
+        mid: Option<String>,
+    ) -> Result<Trickled, SignalError> {
+        let local = self.ice().restart().await?;
+        self.ice().begin(parameters(&remote)).await?;
+        self.signalling().advance(remote);
+        let answer = Fragment {
+            ice: Some(credentials(&local)),
+            mid,
+            candidates: self.candidate_lines(),
+            end_of_candidates: true,
+        };
+        Ok(Trickled::Restarted(answer.to_text()?))
+    }
+
+    /// The first description of the peer is remembered, a second one refused.
+    fn remember(&self, remote: &Description) -> Result<(), SignalError> {
+        let mut signalling = self.signalling();
+        if signalling.remote.is_some() {
+            return Err(SignalError::Negotiated);
+        }
+        signalling.remote = Some(remote.ice.clone());
+        signalling.mid = remote.mid.clone();
+        signalling.origin.version = 1;
+        Ok(())
+    }
+
+    /// Our side.
+    fn describe(&self, setup: Setup) -> Description {
+        let fingerprints = self.dtls().local_parameters().fingerprints;
+        Description {
+            ice: credentials(&self.gatherer().local_parameters()),
+            candidates: self.candidate_lines(),
+            end_of_candidates: true,
+            trickle: true,
+            fingerprints: fingerprints
+                .into_iter()
+                .map(|f| sdp::Fingerprint { algorithm: f.algorithm, value: f.value })
+                .collect(),
+            setup,
+            sctp_port: self.sctp().port(),
+            max_message_size: Some(self.sctp().local_capabilities().max_message_size),
+            mid: None,
+            m_line_index: 0,
+        }
+    }
+
+    fn candidate_lines(&self) -> Vec<String> {
+        self.gatherer().local_candidates().iter().map(ToString::to_string).collect()
+    }
+
+    async fn start_transports(&self, remote: &Description) -> Result<(), SignalError> {
+        let fingerprints = remote
+            .fingerprints
+            .iter()
+            .map(|f| dtls::Fingerprint { algorithm: f.algorithm.clone(), value: f.value.clone() })
+            .collect();
+        let role = dtls_role(remote.setup);
+        self.dtls().begin(dtls::Parameters { fingerprints, role }).await?;
+        let capabilities = sctp::Capabilities {
+            max_message_size: remote
+                .max_message_size
+                .unwrap_or(sdp::DEFAULT_MAX_MESSAGE_SIZE),
+        };
+        self.sctp().begin(capabilities, Some(remote.sctp_port)).await?;
+        self.add_remote_candidates(&remote.candidates, remote.end_of_candidates);
+        self.ice().begin(parameters(&remote.ice)).await?;
+        Ok(())
+    }
+
+    /// One candidate that cannot be read does not spoil the others: its kind may be one that is
+    /// yet to be invented.
+    fn add_remote_candidates(&self, lines: &[String], end: bool) {
+        for line in lines {
+            match ice::Candidate::from_str(line) {
+                Ok(candidate) => self.ice().add_remote_candidate(candidate),
+                Err(error) => {
+                    tracing::debug!(session = %self.id(), %error, line, "candidate not understood");
+                }
+            }
+        }
+        if end {
+            self.ice().add_remote_candidate(None);
+        }
+    }
+}
+
+fn parameters(ice: &IceCredentials) -> ice::Parameters {
+    ice::Parameters {
+        username_fragment: ice.ufrag.clone(),
+        password: ice.pwd.clone(),
+        ice_lite: ice.lite,
+    }
+}
+
+fn credentials(parameters: &ice::Parameters) -> IceCredentials {
+    IceCredentials {
+        ufrag: parameters.username_fragment.clone(),
+        pwd: parameters.password.clone(),
+        lite: parameters.ice_lite,
+    }
+}
+
+fn dtls_role(setup: Setup) -> dtls::ParametersRole {
+    match setup {
+        Setup::ActPass => dtls::ParametersRole::Auto,
+        Setup::Active => dtls::ParametersRole::Client,
+        Setup::Passive => dtls::ParametersRole::Server,
+    }
+}

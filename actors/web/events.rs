@@ -1,0 +1,148 @@
+//! A session's events as server-sent events.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data, Path};
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use super::Signalling;
+use super::error::Refused;
+use super::sessions::find;
+use crate::error::TransportError;
+use crate::event::{
+    DtlsTransportEvent, Event, EventStream, IceGathererEvent, IceTransportEvent,
+    SctpTransportEvent, SessionEvent,
+};
+use crate::proto::ice::SelectedPair;
+use crate::session::Session;
+use crate::state::SessionState;
+
+/// A comment at this interval keeps proxies from closing a quiet stream, and notices readers that
+/// are gone.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// `GET …/events`. It begins with the states as they are, and ends with `closed`.
+pub(super) async fn stream(
+    signalling: Data<Signalling>,
+    id: Path<String>,
+) -> Result<HttpResponse, Refused> {
+    let session = find(&signalling, &id)?;
+    // Subscribed before the states are read: nothing is missed in between.
+    let events = session.events();
+    let first = snapshot(&session);
+    // The stream does not hold the session open.
+    drop(session);
+    let feed = Feed { first: Some(first), events, over: false };
+    let body = stream::unfold(feed, |mut feed| async move {
+        let bytes = feed.next().await?;
+        Some((Ok::<_, actix_web::Error>(bytes), feed))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(body))
+}
+
+struct Feed {
+    first: Option<String>,
+    events: EventStream<Event>,
+    over: bool,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(first) = self.first.take() {
+            return Some(first.into());
+        }
+        if self.over {
+            return None;
+        }
+        loop {
+            let event = match tokio::time::timeout(KEEPALIVE, self.events.next()).await {
+                Err(_) => return Some(Bytes::from_static(b":\n\n")),
+                Ok(event) => event,
+            };
+            let Some(event) = event else {
+                self.over = true;
+                return Some(message("closed", &json!({})).into());
+            };
+            let closed = event == Event::Session(SessionEvent::StateChange(SessionState::Closed));
+            let Some(mut text) = render(event) else { continue };
+            if closed {
+                self.over = true;
+                text.push_str(&message("closed", &json!({})));
+            }
+            return Some(text.into());
+        }
+    }
+}
+
+/// What a late reader has missed, as far as it still holds.
+fn snapshot(session: &Session) -> String {
+    let mut out = state("gatherer", session.gatherer().state().as_str());
+    out += &state("ice", session.ice().state().as_str());
+    out += &state("dtls", session.dtls().state().as_str());
+    out += &state("sctp", session.sctp().state().as_str());
+    out += &state("session", session.state().as_str());
+    for candidate in session.gatherer().local_candidates() {
+        out += &message("candidate", &json!(candidate));
+    }
+    if let Some(selected) = session.ice().selected_pair() {
+        out += &pair(&selected);
+    }
+    out
+}
+
+fn render(event: Event) -> Option<String> {
+    use DtlsTransportEvent as Dtls;
+    use IceGathererEvent as Gatherer;
+    use IceTransportEvent as Ice;
+    use SctpTransportEvent as Sctp;
+    Some(match event {
+        Event::Gatherer(Gatherer::StateChange(s)) => state("gatherer", s.as_str()),
+        Event::Ice(Ice::StateChange(s)) => state("ice", s.as_str()),
+        Event::Dtls(Dtls::StateChange(s)) => state("dtls", s.as_str()),
+        Event::Sctp(Sctp::StateChange(s)) => state("sctp", s.as_str()),
+        Event::Session(SessionEvent::StateChange(s)) => state("session", s.as_str()),
+        Event::Gatherer(Gatherer::Error(e))
+        | Event::Ice(Ice::Error(e))
+        | Event::Dtls(Dtls::Error(e))
+        | Event::Sctp(Sctp::Error(e))
+        | Event::Session(SessionEvent::Error(e)) => error(&e),
+        Event::Gatherer(Gatherer::Candidate(candidate)) => message("candidate", &json!(candidate)),
+        Event::Gatherer(Gatherer::CandidateError(e)) => message(
+            "candidateerror",
+            &json!({ "url": e.url, "errorCode": e.code, "errorText": e.text }),
+        ),
+        Event::Ice(Ice::SelectedPairChange(selected)) => pair(&selected),
+        Event::Ice(Ice::RestartNeeded) => message("icerestartneeded", &json!({})),
+        _ => return None,
+    })
+}
+
+fn state(transport: &str, state: &str) -> String {
+    message("state", &json!({ "transport": transport, "state": state }))
+}
+
+fn error(error: &TransportError) -> String {
+    let data = json!({
+        "actor": error.actor.as_str(),
+        "reason": error.reason.as_str(),
+        "message": error.message,
+    });
+    message("error", &data)
+}
+
+fn pair(selected: &SelectedPair) -> String {
+    let (local, remote) = (selected.local.to_string(), selected.remote.to_string());
+    message("selectedpair", &json!({ "local": local, "remote": remote }))
+}
+
+/// One event. JSON has no line breaks of its own, so it needs a single `data` line.
+fn message(name: &str, data: &Value) -> String {
+    format!("event: {name}\ndata: {data}\n\n")
+}

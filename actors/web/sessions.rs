@@ -1,0 +1,155 @@
+//! Sessions as HTTP resources.
+
+use actix_web::http::header::{self, EntityTag, IfMatch};
+use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt;
+use serde::Serialize;
+
+use super::Signalling;
+use super::error::Refused;
+use crate::proto::sdp::{MAX_DESCRIPTION_SIZE, MAX_FRAGMENT_SIZE};
+use crate::scope::GatherOptions;
+use crate::session::{Session, SessionId};
+use crate::signalling::Trickled;
+
+const SDP: &str = "application/sdp";
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/sessions")
+                .route(web::post().to(create))
+                .route(web::get().to(list)),
+        )
+        .service(
+            web::resource("/sessions/{id}")
+                .name("rtc_session")
+                .route(web::patch().to(trickle))
+                .route(web::delete().to(delete)),
+        )
+        .route("/sessions/{id}/events", web::get().to(super::events::stream))
+        .route("/sessions/{id}/stats", web::get().to(stats));
+}
+
+/// The session of a location.
+pub(super) fn find(signalling: &Signalling, id: &str) -> Result<Session, Refused> {
+    signalling.runtime.registry().get(id).ok_or(Refused::UnknownSession)
+}
+
+async fn create(
+    signalling: Data<Signalling>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Refused> {
+    let offer = text(&request, payload, SDP, MAX_DESCRIPTION_SIZE).await?;
+    let session = signalling.runtime.session(GatherOptions::default())?;
+    let answer = match session.accept(&offer).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            session.begin_close();
+            return Err(error.into());
+        }
+    };
+    signalling.runtime.registry().insert(session.clone());
+    let location = format!("{}/{}", request.path().trim_end_matches('/'), session.id());
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, location))
+        .insert_header(header::ETag(tag(&session)))
+        .insert_header(("Accept-Patch", FRAGMENT))
+        .content_type(SDP)
+        .body(answer))
+}
+
+async fn trickle(
+    signalling: Data<Signalling>,
+    request: HttpRequest,
+    id: Path<String>,
+    if_match: Option<web::Header<IfMatch>>,
+    payload: Payload,
+) -> Result<HttpResponse, Refused> {
+    let session = find(&signalling, &id)?;
+    let fragment = text(&request, payload, FRAGMENT, MAX_FRAGMENT_SIZE).await?;
+    // Browsers leave If-Match out; who sends it means it.
+    if let Some(web::Header(IfMatch::Items(tags))) = if_match
+        && !tags.iter().any(|known| known.strong_eq(&tag(&session)))
+    {
+        return Err(Refused::Stale { current: session.generation() });
+    }
+    let trickled = session.trickle(&fragment).await?;
+    let etag = header::ETag(tag(&session));
+    Ok(match trickled {
+        Trickled::Candidates => HttpResponse::NoContent().insert_header(etag).finish(),
+        Trickled::Restarted(answer) => {
+            HttpResponse::Ok().insert_header(etag).content_type(FRAGMENT).body(answer)
+        }
+    })
+}
+
+async fn delete(
+    signalling: Data<Signalling>,
+    id: Path<String>,
+) -> Result<HttpResponse, Refused> {
+    let session = find(&signalling, &id)?;
+    session.close().await;
+    Ok(HttpResponse::Ok().finish())
+}
+
+async fn stats(signalling: Data<Signalling>, id: Path<String>) -> Result<HttpResponse, Refused> {
+    let session = find(&signalling, &id)?;
+    Ok(HttpResponse::Ok().json(session.stats().await))
+}
+
+/// A session in the operators' list.
+#[derive(Serialize)]
+struct Listed {
+    id: SessionId,
+    state: &'static str,
+}
+
+async fn list(
+    signalling: Data<Signalling>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refused> {
+    if !signalling.allows(&request) {
+        return Err(Refused::Forbidden);
+    }
+    let mut sessions: Vec<Listed> = signalling
+        .runtime
+        .registry()
+        .sessions()
+        .iter()
+        .map(|session| Listed { id: session.id().clone(), state: session.state().as_str() })
+        .collect();
+    sessions.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(HttpResponse::Ok().json(sessions))
+}
+
+fn tag(session: &Session) -> EntityTag {
+    EntityTag::new_strong(session.generation().to_string())
+}
+
+/// The body as text, if it is of the right type and not too large.
+async fn text(
+    request: &HttpRequest,
+    mut payload: Payload,
+    expected: &'static str,
+    limit: usize,
+) -> Result<String, Refused> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let essence = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = essence.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(expected) {
+        return Err(Refused::WrongType { expected });
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| Refused::Unreadable(error.to_string()))?;
+        if body.len() + chunk.len() > limit {
+            return Err(Refused::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    String::from_utf8(body).map_err(|_| Refused::NotText)
+}

@@ -1,0 +1,92 @@
+//! What can be set about an endpoint.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::SrtpProfile;
+use super::record::MAX_RECORD_OVERHEAD;
+
+/// The settings of an [`Endpoint`](super::Endpoint).
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The largest datagram that is sent, in bytes, without UDP and IP headers. Default 1,200,
+    /// which passes everywhere; taken as at least 512 and at most 16,384. What a larger one gains
+    /// in throughput it risks on paths that drop fragments.
+    pub mtu: usize,
+    /// The protocol versions that are spoken. Default: both.
+    pub versions: Versions,
+    /// How long a handshake may take from [`start`](super::Endpoint::start) on. Default 30 s.
+    pub handshake_timeout: Duration,
+    /// How long the first retransmission of a flight waits; each further one waits twice as long,
+    /// with some jitter. Default 200 ms, taken as at least 10 ms: RFC 6347 §4.2.4.1 proposes a
+    /// second, which WebRTC stacks shorten because the ICE checks have shown the path to work.
+    pub retransmit_after: Duration,
+    /// The SRTP profiles that are accepted. Default: all. With none, a session has no keys for
+    /// SRTP whatever the peer offers. Data channels need none.
+    pub srtp_profiles: Vec<SrtpProfile>,
+    /// How many bytes of datagrams are held until they can be used. Default 16,384.
+    pub early_buffer: usize,
+    /// With it, [`start`](super::Endpoint::start) refuses a certificate that is not valid at the
+    /// time. Default `None`: not checked.
+    pub wall_clock: Option<WallClock>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            mtu: 1_200,
+            versions: Versions::default(),
+            handshake_timeout: Duration::from_secs(30),
+            retransmit_after: Duration::from_millis(200),
+            srtp_profiles: SrtpProfile::ALL.to_vec(),
+            early_buffer: 16_384,
+            wall_clock: None,
+        }
+    }
+}
+
+impl Config {
+    /// The largest payload that [`send`](super::Endpoint::send) takes, in bytes: what fits into
+    /// one datagram of [`mtu`](Self::mtu) bytes with any cipher suite.
+    pub fn max_payload(&self) -> usize {
+        self.effective_mtu() - MAX_RECORD_OVERHEAD
+    }
+
+    /// The MTU within its limits.
+    pub fn effective_mtu(&self) -> usize {
+        self.mtu.clamp(512, 16_384)
+    }
+}
+
+/// The versions of DTLS that an endpoint speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Versions {
+    /// 1.3 with peers that know it, else 1.2.
+    #[default]
+    Auto,
+    /// Only DTLS 1.2.
+    Only12,
+    /// Only DTLS 1.3.
+    Only13,
+}
+
+/// One moment as both clocks show it.
+#[derive(Debug, Clone, Copy)]
+pub struct WallClock {
+    /// The moment on the clock that drives the machines.
+    pub instant: Instant,
+    /// The same moment as people write it.
+    pub time: SystemTime,
+}
+
+impl WallClock {
+    /// What the wall clock shows at `now`.
+    pub fn at(&self, now: Instant) -> SystemTime {
+        match now.checked_duration_since(self.instant) {
+            Some(later) => self.time.checked_add(later),
+            None => self
+                .time
+                .checked_sub(self.instant.saturating_duration_since(now)),
+        }
+        .unwrap_or(self.time)
+    }
+}

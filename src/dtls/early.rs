@@ -1,0 +1,42 @@
+//! Datagrams that came before somebody could make use of them.
+
+use std::collections::VecDeque;
+
+/// How many datagrams are held at most: several times the flight of any handshake.
+const MAX_DATAGRAMS: usize = 32;
+
+/// Holds the oldest datagrams up to a number of bytes; what does not fit is dropped, for the peer
+/// resends it.
+#[derive(Debug)]
+pub(super) struct EarlyBuffer {
+    datagrams: VecDeque<Vec<u8>>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl EarlyBuffer {
+    pub(super) fn new(limit: usize) -> EarlyBuffer {
+        EarlyBuffer {
+            datagrams: VecDeque::new(),
+            bytes: 0,
+            limit,
+        }
+    }
+
+    /// Whether the datagram was taken.
+    pub(super) fn hold(&mut self, datagram: &[u8]) -> bool {
+        let fits = self.datagrams.len() < MAX_DATAGRAMS
+            && datagram.len() <= self.limit.saturating_sub(self.bytes);
+        if fits {
+            self.bytes += datagram.len();
+            self.datagrams.push_back(datagram.to_vec());
+        }
+        fits
+    }
+
+    /// The datagrams in the order in which they came; nothing is held after that.
+    pub(super) fn take(&mut self) -> VecDeque<Vec<u8>> {
+        self.bytes = 0;
+        std::mem::take(&mut self.datagrams)
+    }
+}

@@ -1,0 +1,352 @@
+use std::time::Duration;
+
+use super::super::testkit::*;
+use super::super::{HashAlgorithm, SrtpProfile, Versions, WallClock};
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Each pair of configured versions, and what comes of it.
+const COMBINATIONS: [(Versions, Versions, Version); 7] = [
+    (Versions::Auto, Versions::Auto, Version::Dtls13),
+    (Versions::Auto, Versions::Only12, Version::Dtls12),
+    (Versions::Auto, Versions::Only13, Version::Dtls13),
+    (Versions::Only12, Versions::Auto, Version::Dtls12),
+    (Versions::Only13, Versions::Auto, Version::Dtls13),
+    (Versions::Only12, Versions::Only12, Version::Dtls12),
+    (Versions::Only13, Versions::Only13, Version::Dtls13),
+];
+
+#[test]
+fn each_combination_of_versions_connects_and_moves_data() {
+    for (client, server, version) in COMBINATIONS {
+        let mut pair = Pair::of(client, server, perfect());
+        pair.start();
+        pair.run(MINUTE, |p| p.both(State::Connected));
+        for end in [CLIENT, SERVER] {
+            assert_eq!(
+                pair.events[end],
+                [Event::Connected],
+                "{client:?} {server:?}"
+            );
+            assert_eq!(pair.ends[end].version(), Some(version));
+            let peer = pair.ends[1 - end].certificate().der();
+            assert_eq!(
+                pair.ends[end].peer_certificate().map(|c| &c[..]),
+                Some(peer)
+            );
+        }
+        let suites = pair.ends.each_ref().map(|e| e.cipher_suite().unwrap());
+        assert_eq!(suites[0], suites[1]);
+        assert_ne!(suites[0], "unknown");
+        pair.assert_alive();
+        pair.run(MINUTE, |_| false);
+        pair.assert_alive();
+        assert_eq!(pair.ends[0].poll_timeout(), None);
+        assert_eq!(pair.ends[1].poll_timeout(), None);
+    }
+}
+
+#[test]
+fn both_sides_export_the_same_srtp_keys_of_the_profile() {
+    for (client, server, _) in COMBINATIONS {
+        let pair = Pair::of(client, server, perfect()).connected();
+        let [client, server] = pair
+            .ends
+            .each_ref()
+            .map(|e| e.srtp_keying_material().unwrap());
+        assert_eq!(client, server);
+        assert_eq!(
+            client.as_bytes().len(),
+            client.profile().keying_material_len()
+        );
+        let (key, salt) = client.server();
+        assert_eq!(
+            (key.len(), salt.len()),
+            (client.profile().key_len(), client.profile().salt_len())
+        );
+        assert!(client.as_bytes().ends_with(salt));
+        assert!(!format!("{client:?}").contains("material: ["));
+    }
+}
+
+#[test]
+fn without_a_profile_there_is_data_but_no_srtp() {
+    let none = Config {
+        srtp_profiles: Vec::new(),
+        ..Config::default()
+    };
+    let only = Config {
+        srtp_profiles: vec![SrtpProfile::Aes128CmHmacSha1_80],
+        ..Config::default()
+    };
+    let mut pair = Pair::new([none, only], perfect()).connected();
+    assert_eq!(pair.ends[CLIENT].srtp_profile(), None);
+    assert_eq!(pair.ends[SERVER].srtp_profile(), None);
+    let refused = pair.ends[CLIENT].export_keying_material("label", &[], 32);
+    assert_eq!(refused, Err(ExportError::Unsupported));
+    pair.assert_alive();
+}
+
+#[test]
+fn a_datagram_is_never_larger_than_the_mtu() {
+    for (client, server, version) in COMBINATIONS {
+        let config = |versions| Config {
+            versions,
+            mtu: 600,
+            ..Config::default()
+        };
+        let mut pair = Pair::new([config(client), config(server)], perfect()).connected();
+        let max = pair.ends[CLIENT].config().max_payload();
+        pair.send(CLIENT, &vec![7; max]);
+        pair.run(MINUTE, |p| !p.data(SERVER).is_empty());
+        assert_eq!(pair.data(SERVER), [vec![7; max]]);
+        let error = pair.ends[CLIENT].send(pair.now, &vec![7; max + 1]);
+        assert_eq!(error, Err(SendError::TooLarge { size: max + 1, max }));
+        let longest = pair.sent.iter().flatten().map(Vec::len).max().unwrap();
+        assert!(longest <= 600, "{version} {longest}");
+    }
+}
+
+#[test]
+fn a_batch_comes_out_as_slices_of_one_buffer_and_goes_out_in_one_send() {
+    for version in [Versions::Only12, Versions::Only13] {
+        let mut pair = Pair::of(version, version, perfect()).connected();
+        let payloads: Vec<Vec<u8>> = (0..50).map(|i| vec![i; 1_000]).collect();
+        for payload in &payloads {
+            pair.ends[CLIENT].send(pair.now, payload).unwrap();
+        }
+        let batch = pair.ends[CLIENT].poll_transmit(pair.now).unwrap();
+        assert_eq!(
+            (batch.count(), pair.ends[CLIENT].poll_transmit(pair.now)),
+            (50, None)
+        );
+        pair.ends[SERVER].handle_segments(pair.now, &batch);
+        let mut received = Vec::new();
+        while let Some(event) = pair.ends[SERVER].poll_event() {
+            match event {
+                Event::ApplicationData(data) => received.push(data),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(received, payloads);
+        for pair in received.windows(2) {
+            assert_eq!(
+                pair[0].as_ptr() as usize + pair[0].len(),
+                pair[1].as_ptr() as usize
+            );
+        }
+    }
+}
+
+#[test]
+fn handshakes_complete_at_10_20_and_30_percent_loss() {
+    for (client, server, _) in COMBINATIONS {
+        for loss in [0.1, 0.2, 0.3] {
+            for seed in 0..10 {
+                let mut pair = Pair::of(client, server, lossy(seed, loss));
+                pair.start();
+                pair.run(MINUTE, |p| p.both(State::Connected));
+                assert!(
+                    pair.both(State::Connected),
+                    "{client:?} {server:?} loss {loss} seed {seed}: {:?}",
+                    pair.events
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn each_datagram_of_the_handshake_may_be_lost_once() {
+    for (client, server, _) in COMBINATIONS {
+        for end in [CLIENT, SERVER] {
+            for lost in 0..6 {
+                let mut count = 0;
+                let link = Box::new(move |from: usize, _: &[u8]| {
+                    count += usize::from(from == end);
+                    if from == end && count == lost + 1 {
+                        vec![]
+                    } else {
+                        vec![DELAY]
+                    }
+                });
+                let mut pair = Pair::of(client, server, link).connected();
+                // The one that is to be lost may not have been sent by now.
+                pair.link = perfect();
+                pair.assert_alive();
+            }
+        }
+    }
+}
+
+#[test]
+fn datagrams_that_come_before_the_start_are_held() {
+    for (client, server, _) in COMBINATIONS {
+        let mut pair = Pair::of(client, server, perfect());
+        let of_server = pair.ends[SERVER].certificate().fingerprints();
+        let of_client = pair.ends[CLIENT].certificate().fingerprints();
+        pair.start_with(CLIENT, &of_server).unwrap();
+        pair.run(Duration::from_millis(100), |_| false);
+        assert_eq!(pair.ends[SERVER].state(), State::New);
+        assert_eq!(pair.ends[SERVER].counters().early_held, 1);
+        let begin = pair.now;
+        pair.start_with(SERVER, &of_client).unwrap();
+        pair.run(MINUTE, |p| p.both(State::Connected));
+        assert!(
+            pair.now - begin <= DELAY * 6,
+            "no retransmission was needed"
+        );
+    }
+}
+
+#[test]
+fn the_buffer_before_the_start_is_bounded() {
+    let mut pair = Pair::of(Versions::Auto, Versions::Auto, perfect());
+    for _ in 0..10_000 {
+        pair.inject(SERVER, &record(22, 0, 0, &[1; 1_000]));
+    }
+    let counters = *pair.ends[SERVER].counters();
+    assert!(counters.early_held <= 17, "{counters:?}");
+    assert_eq!(counters.early_held + counters.early_dropped, 10_000);
+    pair.connected().assert_alive();
+}
+
+#[test]
+fn a_handshake_without_answer_fails_at_its_deadline() {
+    for (client, server, _) in COMBINATIONS {
+        let mut pair = Pair::of(client, server, Box::new(|_, _| Vec::new()));
+        let begin = pair.now;
+        pair.start();
+        pair.run(MINUTE, |p| p.both(State::Failed));
+        for end in [CLIENT, SERVER] {
+            assert_eq!(
+                pair.events[end],
+                [Event::Failed(FailureReason::HandshakeTimeout)]
+            );
+        }
+        assert_eq!(pair.now - begin, Duration::from_secs(30));
+        let sent = pair.sent[CLIENT].len();
+        assert!((5..20).contains(&sent), "backs off: {sent}");
+        assert_eq!(
+            pair.ends[CLIENT].counters().retransmissions,
+            sent as u64 - 1
+        );
+    }
+}
+
+#[test]
+fn mistakes_of_the_caller_are_errors_and_nothing_is_sent() {
+    let mut pair = Pair::of(Versions::Auto, Versions::Auto, perfect());
+    let now = pair.now;
+    let good = pair.ends[SERVER].certificate().fingerprints();
+    let client = &mut pair.ends[CLIENT];
+    assert_eq!(client.send(now, b"x"), Err(SendError::NotConnected));
+    let error = client.start(now, Role::Client, &[]).unwrap_err();
+    assert_eq!(error.as_str(), "no_fingerprints");
+    let md5 = Fingerprint {
+        algorithm: "md5".into(),
+        value: "AB".into(),
+    };
+    let error = client.start(now, Role::Client, &[md5]).unwrap_err();
+    assert_eq!(error.as_str(), "unknown_algorithms");
+    assert_eq!(
+        (client.state(), client.poll_transmit(now)),
+        (State::New, None)
+    );
+    client.start(now, Role::Client, &good).unwrap();
+    client.start(now, Role::Client, &good).unwrap();
+    assert_eq!(
+        client.start(now, Role::Server, &good),
+        Err(StartError::AlreadyStarted)
+    );
+    assert_eq!(client.send(now, b"x"), Err(SendError::NotConnected));
+    client.close(now);
+    client.close(now);
+    assert_eq!(client.send(now, b"x"), Err(SendError::Closed));
+    assert_eq!(
+        client.start(now, Role::Client, &good),
+        Err(StartError::Closed)
+    );
+    assert_eq!((client.state(), client.poll_event()), (State::Closed, None));
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_or_not_usable_is_refused() {
+    let now = beginning();
+    let certificate = certificate(1);
+    let remote = certificate.fingerprints();
+    let start = |time| {
+        let wall_clock = Some(WallClock { instant: now, time });
+        let config = Config {
+            wall_clock,
+            ..Config::default()
+        };
+        Endpoint::new(config, certificate.clone()).start(now, Role::Client, &remote)
+    };
+    assert_eq!(start(certificate.expires()), Ok(()));
+    let after = certificate.expires() + Duration::from_secs(1);
+    assert_eq!(start(after), Err(StartError::CertificateExpired));
+    let rsa = Certificate::from_pem(include_str!("testdata/rsa.pem")).unwrap();
+    let error = Endpoint::new(Config::default(), rsa).start(now, Role::Server, &remote);
+    assert_eq!(error, Err(StartError::UnsupportedCertificate));
+}
+
+#[test]
+fn close_notify_closes_the_other_side_and_both_at_once() {
+    for (client, server, _) in COMBINATIONS {
+        for end in [CLIENT, SERVER] {
+            let mut pair = Pair::of(client, server, perfect()).connected();
+            pair.assert_alive();
+            pair.events = Default::default();
+            pair.close(end);
+            pair.run(MINUTE, |_| false);
+            assert!(pair.both(State::Closed));
+            assert_eq!(pair.events[end], []);
+            assert_eq!(pair.events[1 - end], [Event::Closed]);
+            assert!(pair.ends[1 - end].peer_certificate().is_some());
+        }
+        let mut pair = Pair::of(client, server, perfect()).connected();
+        pair.close(CLIENT);
+        pair.close(SERVER);
+        pair.run(MINUTE, |_| false);
+        assert!(pair.both(State::Closed));
+        assert_eq!(pair.events, [vec![], vec![]]);
+    }
+}
+
+#[test]
+fn a_close_in_the_handshake_ends_it_silently() {
+    for end in [CLIENT, SERVER] {
+        let mut pair = Pair::of(Versions::Auto, Versions::Auto, perfect());
+        pair.start();
+        pair.run(Duration::from_millis(30), |_| false);
+        pair.close(end);
+        pair.run(MINUTE, |_| false);
+        assert_eq!(pair.events[end], []);
+        assert_eq!(
+            pair.events[1 - end],
+            [Event::Failed(FailureReason::HandshakeTimeout)]
+        );
+        assert_eq!(pair.ends[end].state(), State::Closed);
+    }
+}
+
+#[test]
+fn fingerprints_of_each_algorithm_are_accepted_and_one_of_several_suffices() {
+    for algorithm in [
+        HashAlgorithm::Sha256,
+        HashAlgorithm::Sha384,
+        HashAlgorithm::Sha512,
+    ] {
+        let mut pair = Pair::of(Versions::Auto, Versions::Auto, perfect());
+        for end in [SERVER, CLIENT] {
+            let wrong = certificate(99).fingerprint(algorithm);
+            let mut right = pair.ends[1 - end].certificate().fingerprint(algorithm);
+            right.value = right.value.to_lowercase();
+            pair.start_with(end, &[wrong, right]).unwrap();
+        }
+        pair.run(MINUTE, |p| p.both(State::Connected));
+        assert!(pair.both(State::Connected));
+    }
+}

@@ -1,0 +1,127 @@
+//! An offer of the peer, and the answer to it.
+
+use sdp_types::{Attribute, Connection, Media};
+
+use super::write::{application_attributes, session, text, transport_attributes};
+use super::{Description, Origin, SdpWriteError};
+
+/// A peer's offer that was read: what it says of its data channels, and what the answer must
+/// repeat of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The peer's description of the data-channel transport.
+    pub description: Description,
+    /// The offered m-sections in their order; the answer has as many (RFC 3264 §6).
+    pub(super) sections: Vec<OfferedSection>,
+    /// Whether the data channels were in a BUNDLE group.
+    pub(super) bundled: bool,
+}
+
+/// What the answer has to know of an offered m-section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OfferedSection {
+    pub(super) media: String,
+    pub(super) proto: String,
+    pub(super) fmt: String,
+    pub(super) mid: Option<String>,
+    pub(super) role: SectionRole,
+}
+
+/// What becomes of an offered m-section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SectionRole {
+    /// Port 0.
+    Rejected,
+    /// Its transport carries the data channels: accepted without media. The attributes describe
+    /// the payload type that the answer names.
+    Carrier(Vec<Attribute>),
+    /// The data channels. `transport`: nothing else carries them. `sctpmap`: the old form
+    /// `DTLS/SCTP 5000`, which names the port there.
+    Data { transport: bool, sctpmap: bool },
+}
+
+impl Offer {
+    /// Writes the answer of `local`, whose `mid` and `m_line_index` are not looked at: an answer
+    /// uses the offer's.
+    ///
+    /// # Errors
+    /// [`SdpWriteError`]; `local.setup` must fit the offer's: see [`Setup::answer`].
+    ///
+    /// [`Setup::answer`]: super::Setup::answer
+    pub fn answer(&self, origin: Origin, local: &Description) -> Result<String, SdpWriteError> {
+        if !self.description.setup.allows(local.setup) {
+            return Err(SdpWriteError::Setup(local.setup));
+        }
+        let mut out = session(origin, local);
+        if let Some(group) = self.bundle_group() {
+            out.add_attribute_with_value("group", group);
+        }
+        for section in &self.sections {
+            out.add_media(section.answer(local)?);
+        }
+        text(&out)
+    }
+
+    /// RFC 8843 §7.3.2: the accepted m-sections, the one with the transport first.
+    fn bundle_group(&self) -> Option<String> {
+        if !self.bundled {
+            return None;
+        }
+        let accepted = self
+            .sections
+            .iter()
+            .filter(|s| s.role != SectionRole::Rejected);
+        let (carriers, data): (Vec<_>, Vec<_>) =
+            accepted.partition(|s| matches!(s.role, SectionRole::Carrier(_)));
+        let mids = carriers
+            .into_iter()
+            .chain(data)
+            .filter_map(|s| s.mid.as_deref());
+        Some(mids.fold(String::from("BUNDLE"), |group, mid| group + " " + mid))
+    }
+}
+
+impl OfferedSection {
+    fn answer(&self, local: &Description) -> Result<Media, SdpWriteError> {
+        let rejected = self.role == SectionRole::Rejected;
+        let mut media = Media {
+            media: self.media.clone(),
+            // RFC 8840 §4.1.1: port 9 and 0.0.0.0 stand for "see the candidates".
+            port: if rejected { 0 } else { 9 },
+            num_ports: None,
+            proto: self.proto.clone(),
+            fmt: self.fmt.clone(),
+            media_title: None,
+            connections: vec![Connection::from_ip_addr(std::net::Ipv4Addr::UNSPECIFIED)],
+            bandwidths: Vec::new(),
+            key: None,
+            attributes: Vec::new(),
+        };
+        if let Some(mid) = &self.mid {
+            media.add_attribute_with_value("mid", mid);
+        }
+        match &self.role {
+            SectionRole::Rejected => media.add_attribute_from_str("inactive"),
+            SectionRole::Carrier(codec) => {
+                media.add_attribute_from_str("inactive");
+                media.add_attribute_from_str("rtcp-mux");
+                media.add_attributes(codec.iter().cloned());
+                media.add_attributes(transport_attributes(local)?);
+            }
+            SectionRole::Data { transport, sctpmap } => {
+                if *transport {
+                    media.add_attributes(transport_attributes(local)?);
+                }
+                if *sctpmap {
+                    media.fmt = local.sctp_port.to_string();
+                }
+                media.add_attributes(application_attributes(local, *sctpmap));
+            }
+        }
+        Ok(media)
+    }
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -1,0 +1,326 @@
+//! Descriptions of the peer, from text.
+
+use sdp_types::{Attribute, Media, Session};
+
+use super::answer::{OfferedSection, SectionRole};
+use super::error::{SdpError, excerpt};
+use super::types::is_token;
+use super::{
+    DEFAULT_SCTP_PORT, Description, Fingerprint, IceCredentials, MAX_CANDIDATES,
+    MAX_DESCRIPTION_SIZE, MAX_FINGERPRINTS, MAX_MEDIA, Offer, Setup,
+};
+
+/// An offer: its data channels, and what the answer must repeat.
+pub(super) fn offer(text: &str) -> Result<Offer, SdpError> {
+    let session = session(text, MAX_DESCRIPTION_SIZE, 0)?;
+    let data = find_data(&session)?;
+    let group = bundle_group(&session, &session.medias[data]);
+    let carrier = carrier(&session, data, &group);
+    // RFC 8843 §6: port 0 with `bundle-only` is an m-section that lives in the bundle only. (The
+    // carrier of an m-section is never that section itself.)
+    if session.medias[data].port == 0 && carrier.is_none() {
+        return Err(SdpError::DataChannelsRejected);
+    }
+    let description = describe(&session, data, carrier, Kind::Offer)?;
+    let sections = session.medias.iter().enumerate().map(|(index, media)| {
+        let role = match carrier {
+            _ if index == data => SectionRole::Data {
+                transport: carrier.is_none(),
+                sctpmap: is_sctpmap(media),
+            },
+            Some(carrier) if index == carrier => SectionRole::Carrier(first_codec(media)),
+            _ => SectionRole::Rejected,
+        };
+        let fmt = match role {
+            SectionRole::Carrier(_) => media.fmt.split(' ').next().unwrap_or_default(),
+            _ => &media.fmt,
+        };
+        Ok(OfferedSection {
+            media: media.media.clone(),
+            proto: media.proto.clone(),
+            fmt: fmt.to_owned(),
+            mid: mid(media)?,
+            role,
+        })
+    });
+    let sections = sections.collect::<Result<_, SdpError>>()?;
+    Ok(Offer {
+        description,
+        sections,
+        bundled: !group.is_empty(),
+    })
+}
+
+/// An answer to an offer of ours.
+pub(super) fn answer(text: &str) -> Result<Description, SdpError> {
+    let session = session(text, MAX_DESCRIPTION_SIZE, 0)?;
+    let data = find_data(&session)?;
+    if session.medias[data].port == 0 {
+        return Err(SdpError::DataChannelsRejected);
+    }
+    let description = describe(&session, data, None, Kind::Answer)?;
+    // RFC 8842 §5.3
+    match description.setup {
+        Setup::ActPass => Err(SdpError::SetupUndecided),
+        Setup::Active | Setup::Passive => Ok(description),
+    }
+}
+
+/// The lines of a text of limited size; `skipped` of them are not the peer's.
+pub(super) fn session(text: &str, limit: usize, skipped: usize) -> Result<Session, SdpError> {
+    if text.len() > limit {
+        return Err(SdpError::TooLarge {
+            size: text.len(),
+            limit,
+        });
+    }
+    let session =
+        Session::parse(text.as_bytes()).map_err(|e| SdpError::from_parser(&e, skipped))?;
+    if session.medias.len() > MAX_MEDIA {
+        return Err(SdpError::TooMany {
+            what: "m= lines",
+            limit: MAX_MEDIA,
+        });
+    }
+    Ok(session)
+}
+
+/// Offers and answers differ in what an absent `a=setup` means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Offer,
+    Answer,
+}
+
+/// The description that the m-section `data` makes, with the transport of `carrier` where the
+/// data channels share that.
+fn describe(
+    session: &Session,
+    data: usize,
+    carrier: Option<usize>,
+    kind: Kind,
+) -> Result<Description, SdpError> {
+    let application = &session.medias[data];
+    let index = carrier.unwrap_or(data);
+    let transport = Scope {
+        session,
+        media: &session.medias[index],
+    };
+    let setup = match transport.value("setup") {
+        Some(setup) => setup.parse()?,
+        // RFC 4145 §4: the defaults.
+        None if kind == Kind::Offer => Setup::Active,
+        None => Setup::Passive,
+    };
+    Ok(Description {
+        ice: transport.ice()?,
+        candidates: candidates(&transport.media.attributes)?,
+        end_of_candidates: transport.has("end-of-candidates"),
+        trickle: transport
+            .values("ice-options")
+            .any(|options| options.split(' ').any(|option| option == "trickle")),
+        fingerprints: transport.fingerprints()?,
+        setup,
+        sctp_port: sctp_port(application)?,
+        max_message_size: max_message_size(application)?,
+        mid: mid(transport.media)?,
+        // At most MAX_MEDIA.
+        m_line_index: index as u16,
+    })
+}
+
+/// The first m-section for data channels, a rejected one only if there is no other.
+fn find_data(session: &Session) -> Result<usize, SdpError> {
+    let all = || {
+        session
+            .medias
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| is_data(m))
+    };
+    all()
+        .find(|(_, m)| m.port != 0 || m.has_attribute("bundle-only"))
+        .or_else(|| all().next())
+        .map(|(index, _)| index)
+        .ok_or(SdpError::NoDataChannels {
+            media: session.medias.len(),
+        })
+}
+
+/// RFC 8841 §4, and the form of the drafts before it (`DTLS/SCTP 5000` with `a=sctpmap`).
+fn is_data(media: &Media) -> bool {
+    media.media == "application"
+        && match media.proto.as_str() {
+            "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP" => media.fmt == "webrtc-datachannel",
+            "DTLS/SCTP" => {
+                let map = media.get_first_attribute_value("sctpmap").flatten();
+                media.fmt == "webrtc-datachannel"
+                    || map.is_some_and(|map| map.split(' ').nth(1) == Some("webrtc-datachannel"))
+            }
+            _ => false,
+        }
+}
+
+/// Whether the SCTP port is the format of the m-line.
+fn is_sctpmap(media: &Media) -> bool {
+    media.proto == "DTLS/SCTP" && media.fmt != "webrtc-datachannel"
+}
+
+/// The mids of the BUNDLE group (RFC 8843 §5) that has `media` in it; empty when none has.
+fn bundle_group<'a>(session: &'a Session, media: &Media) -> Vec<&'a str> {
+    let Some(mid) = media.get_first_attribute_value("mid").flatten() else {
+        return Vec::new();
+    };
+    session
+        .get_attribute_values("group")
+        .flatten()
+        .filter_map(|group| group.strip_prefix("BUNDLE "))
+        .map(|mids| mids.split_ascii_whitespace().collect::<Vec<_>>())
+        .find(|mids| mids.contains(&mid))
+        .unwrap_or_default()
+}
+
+/// The other m-section whose transport carries the data channels, if there is one: the first of
+/// the group that is not rejected (RFC 8843 §7.2.1), when the data channels have the same ICE
+/// credentials or none of their own.
+fn carrier(session: &Session, data: usize, group: &[&str]) -> Option<usize> {
+    let by_mid = |mid: &str| {
+        let has = |m: &Media| m.get_first_attribute_value("mid").flatten() == Some(mid);
+        session.medias.iter().position(has)
+    };
+    let tagged = group
+        .iter()
+        .filter_map(|mid| by_mid(mid))
+        .find(|&index| session.medias[index].port != 0)?;
+    let credentials = |index: usize| {
+        let media: &Media = &session.medias[index];
+        let value = |name| media.get_first_attribute_value(name).flatten();
+        (value("ice-ufrag"), value("ice-pwd"))
+    };
+    let own = credentials(data);
+    let shared = own == (None, None) || own == credentials(tagged);
+    (tagged != data && shared).then_some(tagged)
+}
+
+/// The payload type that an inactive answer names, described as the offer did.
+fn first_codec(media: &Media) -> Vec<Attribute> {
+    let payload_type = media.fmt.split(' ').next().unwrap_or_default();
+    let describes = |a: &&Attribute| {
+        matches!(a.attribute.as_str(), "rtpmap" | "fmtp")
+            && a.value.as_deref().and_then(|v| v.split(' ').next()) == Some(payload_type)
+    };
+    media.attributes.iter().filter(describes).cloned().collect()
+}
+
+/// An m-section and, where that does not say, the session around it.
+struct Scope<'a> {
+    session: &'a Session,
+    media: &'a Media,
+}
+
+impl<'a> Scope<'a> {
+    fn values(&self, name: &'static str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let of = move |a: &'a Attribute| (a.attribute == name).then_some(a.value.as_deref()?);
+        let level = match self.media.has_attribute(name) {
+            true => &self.media.attributes,
+            false => &self.session.attributes,
+        };
+        level.iter().filter_map(of)
+    }
+
+    fn value(&self, name: &'static str) -> Option<&'a str> {
+        self.values(name).next()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.media.has_attribute(name) || self.session.has_attribute(name)
+    }
+
+    fn ice(&self) -> Result<IceCredentials, SdpError> {
+        let required = |attribute| {
+            let value = self.value(attribute).map(str::to_owned);
+            value.ok_or(SdpError::MissingIceCredential { attribute })
+        };
+        let ice = IceCredentials {
+            ufrag: required("ice-ufrag")?,
+            pwd: required("ice-pwd")?,
+            lite: self.has("ice-lite"),
+        };
+        ice.check()?;
+        Ok(ice)
+    }
+
+    fn fingerprints(&self) -> Result<Vec<Fingerprint>, SdpError> {
+        let lines = self.values("fingerprint");
+        let all = lines.take(MAX_FINGERPRINTS + 1).map(str::parse);
+        let all = all.collect::<Result<Vec<Fingerprint>, _>>()?;
+        match all.len() {
+            0 => Err(SdpError::MissingFingerprint),
+            n if n > MAX_FINGERPRINTS => Err(SdpError::TooMany {
+                what: "fingerprints",
+                limit: MAX_FINGERPRINTS,
+            }),
+            _ => Ok(all),
+        }
+    }
+}
+
+/// The candidate lines, as they are: ICE judges each for itself.
+pub(super) fn candidates(attributes: &[Attribute]) -> Result<Vec<String>, SdpError> {
+    let lines = attributes.iter().filter(|a| a.attribute == "candidate");
+    let all: Vec<String> = lines
+        .take(MAX_CANDIDATES + 1)
+        .map(|a| format!("candidate:{}", a.value.as_deref().unwrap_or_default()))
+        .collect();
+    if all.len() > MAX_CANDIDATES {
+        return Err(SdpError::TooMany {
+            what: "candidates",
+            limit: MAX_CANDIDATES,
+        });
+    }
+    Ok(all)
+}
+
+/// The identification of an m-section.
+pub(super) fn mid(media: &Media) -> Result<Option<String>, SdpError> {
+    match media.get_first_attribute_value("mid").flatten() {
+        Some(mid) if !is_token(mid) => Err(SdpError::Mid {
+            found: excerpt(mid),
+        }),
+        mid => Ok(mid.map(str::to_owned)),
+    }
+}
+
+fn sctp_port(media: &Media) -> Result<u16, SdpError> {
+    let text = match is_sctpmap(media) {
+        true => Some(media.fmt.as_str()),
+        false => media.get_first_attribute_value("sctp-port").flatten(),
+    };
+    match text.map(|text| (text, text.trim().parse())) {
+        None => Ok(DEFAULT_SCTP_PORT),
+        // RFC 8841 §5.1: 0 would mean that there is no association.
+        Some((text, Ok(0) | Err(_))) => Err(SdpError::SctpPort {
+            found: excerpt(text),
+        }),
+        Some((_, Ok(port))) => Ok(port),
+    }
+}
+
+fn max_message_size(media: &Media) -> Result<Option<u32>, SdpError> {
+    let Some(text) = media
+        .get_first_attribute_value("max-message-size")
+        .flatten()
+    else {
+        return Ok(None);
+    };
+    // Larger numbers than ours are as good as our largest.
+    let size = text.trim().parse::<u64>();
+    let size = size.map_err(|_| SdpError::MaxMessageSize {
+        found: excerpt(text),
+    })?;
+    Ok(Some(u32::try_from(size).unwrap_or(u32::MAX)))
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

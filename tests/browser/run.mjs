@@ -1,0 +1,93 @@
+// Drives a headless Chromium against a running server:
+//
+//   node tests/browser/run.mjs http://127.0.0.1:8080 [--screenshots DIRECTORY] [--chromium PATH]
+//
+// Run it inside tests/netns.sh, together with the server. Exits 0 when every scenario passed; else
+// it says which did not, and why.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { launch } from 'puppeteer-core';
+
+import * as scenarios from './scenarios.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    screenshots: { type: 'string' },
+    chromium: { type: 'string', default: process.env.CHROMIUM ?? '/usr/bin/chromium' },
+  },
+});
+if (positionals.length !== 1) {
+  console.error('usage: run.mjs URL [--screenshots DIRECTORY] [--chromium PATH]');
+  process.exit(2);
+}
+const [url] = positionals;
+const screenshots = values.screenshots;
+if (screenshots) await mkdir(screenshots, { recursive: true });
+
+const profile = await mkdtemp(join(tmpdir(), 'actix-rtc-chromium-'));
+const browser = await launch({
+  executablePath: values.chromium,
+  userDataDir: profile,
+  headless: true,
+  args: [
+    // The tests open nothing but the server under test.
+    '--no-sandbox',
+    '--disable-gpu',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-features=WebRtcHideLocalIpsWithMdns',
+    '--allow-loopback-in-peer-connection',
+  ],
+});
+
+let failed = 0;
+try {
+  for (const [name, run] of Object.entries(scenarios)) {
+    const started = Date.now();
+    const page = await browser.newPage();
+    // What the page complains about, other than the failed requests that a scenario wants.
+    const complaints = [];
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      const request = message.text().startsWith('Failed to load resource');
+      if (message.type() === 'error' && !request) complaints.push(message.text());
+    });
+    const shot = async (label) => screenshots
+      && page.screenshot({ path: join(screenshots, `${name}-${label}.png`), fullPage: true });
+    try {
+      await page.setViewport({ width: 1100, height: 900 });
+      await page.goto(url, { waitUntil: 'load' });
+      await run({ page, url, shot });
+      assert.deepEqual(complaints, [], 'the page complained');
+      console.log(`ok      ${name} (${Date.now() - started} ms)`);
+    } catch (error) {
+      failed += 1;
+      console.error(`FAILED  ${name} (${Date.now() - started} ms): ${error.message}`);
+      await report(page, complaints);
+      await shot('failed').catch(() => {});
+    } finally {
+      await page.close().catch(() => {});
+    }
+  }
+} finally {
+  await browser.close();
+  await rm(profile, { recursive: true, force: true });
+}
+if (failed > 0) {
+  console.error(`${failed} of ${Object.keys(scenarios).length} scenarios failed`);
+  process.exit(1);
+}
+
+async function report(page, complaints) {
+  const seen = await page.evaluate(() => ({
+    states: window.rtcDemo?.states(),
+    log: [...document.querySelectorAll('#log li')].slice(-10).map((li) => li.textContent),
+  })).catch((error) => ({ page: error.message }));
+  console.error(JSON.stringify({ ...seen, complaints }, null, 2));
+}
