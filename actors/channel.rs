@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 
 use actix::Addr;
 use futures_core::Stream;
+use metrics::Counter;
 use tokio::sync::{Notify, watch};
 
 use crate::proto::sctp::{ChannelError, ChannelId, ChannelInfo, Message};
@@ -89,15 +90,18 @@ pub(crate) struct Port {
     actor: Addr<SctpActor>,
     /// The largest message that can be sent; 0 until the peer's limit is known.
     pub(crate) max_message_size: AtomicU32,
+    /// Counts sends that found no room.
+    backpressure: Counter,
 }
 
 impl Port {
-    pub(crate) fn new(actor: Addr<SctpActor>) -> Port {
+    pub(crate) fn new(actor: Addr<SctpActor>, backpressure: Counter) -> Port {
         Port {
             commands: Mutex::default(),
             scheduled: AtomicBool::new(false),
             actor,
             max_message_size: AtomicU32::new(0),
+            backpressure,
         }
     }
 
@@ -374,7 +378,10 @@ impl DataChannel {
         shared
             .buffered
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
-            .map_err(|buffered| SendError::WouldBlock { buffered })?;
+            .map_err(|buffered| {
+                shared.port.backpressure.increment(1);
+                SendError::WouldBlock { buffered }
+            })?;
         if let Some(message) = message.take() {
             shared.port.command(Command::Send(shared.id, message));
         }

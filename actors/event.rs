@@ -255,7 +255,6 @@ where
     }
 }
 
-#[expect(private_bounds, reason = "only the event types of this crate are streamed")]
 impl<E: FromEvent> Stream for EventStream<E> {
     type Item = E;
 

@@ -60,9 +60,8 @@ pub(crate) struct StateChanged;
 #[rtype(result = "()")]
 pub(crate) struct WhenGone(pub(crate) oneshot::Sender<()>);
 
-/// Supervises the actors of one session. It accepts typed commands as messages, like the handles'
-/// methods.
-pub struct SessionSupervisor {
+/// Supervises the actors of one session.
+pub(crate) struct SessionSupervisor {
     scope: Arc<Scope>,
     mux: Option<Mux>,
     children: [Option<Running>; 4],

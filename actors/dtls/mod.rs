@@ -21,6 +21,7 @@ use crate::error::{ActorKind, DtlsError, Reason, TransportError};
 use crate::guard::Exit;
 use crate::link::{Above, DtlsToIce, DtlsToSctp, IceToDtls, Permit, SctpToDtls, Shutdown};
 use crate::metrics::Direction;
+use crate::proto::Machine;
 use crate::proto::dtls::{Event, FingerprintSet, Parameters, Role, StartError};
 use crate::scope::Scope;
 use crate::state::DtlsTransportState;
@@ -41,6 +42,7 @@ pub(crate) struct DtlsActor {
     writable: Option<IceSide>,
     started_at: Option<Instant>,
     opened: Vec<Bytes>,
+    closing: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +74,7 @@ impl DtlsActor {
             writable: None,
             started_at: None,
             opened: Vec::new(),
+            closing: false,
         }
     }
 
@@ -108,7 +111,7 @@ impl DtlsActor {
     }
 
     /// Takes out of the engine what it has to send and to say.
-    fn drain(&mut self, permit: Option<Permit>) {
+    fn drain(&mut self, ctx: &mut Context<Self>, permit: Option<Permit>) {
         let now = now();
         let mut records = Vec::new();
         while let Some(segments) = self.engine.poll_transmit(now) {
@@ -134,6 +137,10 @@ impl DtlsActor {
             above.do_send(DtlsToSctp::Packets { packets, permit });
         }
         self.alarm.set(self.engine.poll_timeout());
+        if self.closing && self.engine.is_flushed() {
+            self.scope.dtls.state.set(DtlsTransportState::Closed);
+            ctx.stop();
+        }
     }
 
     fn handle_event(&mut self, event: Event) {
@@ -183,9 +190,9 @@ impl Actor for DtlsActor {
 impl Supervised for DtlsActor {}
 
 impl OnAlarm for DtlsActor {
-    fn on_alarm(&mut self, _: &mut Context<Self>) {
+    fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.engine.handle_timeout(now());
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -202,12 +209,12 @@ impl Handler<IceToDtls> for DtlsActor {
                 for datagram in &datagrams {
                     self.engine.handle_datagram(now, datagram);
                 }
-                self.drain(Some(permit));
+                self.drain(ctx, Some(permit));
             }
             IceToDtls::Writable { controlling } => {
                 self.writable = Some(IceSide { controlling });
                 self.begin_handshake(ctx);
-                self.drain(None);
+                self.drain(ctx, None);
             }
         }
     }
@@ -216,7 +223,7 @@ impl Handler<IceToDtls> for DtlsActor {
 impl Handler<SctpToDtls> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, SctpToDtls(packets): SctpToDtls, _: &mut Context<Self>) {
+    fn handle(&mut self, SctpToDtls(packets): SctpToDtls, ctx: &mut Context<Self>) {
         let now = now();
         for packet in &packets {
             if let Err(error) = self.engine.send(now, packet) {
@@ -224,17 +231,17 @@ impl Handler<SctpToDtls> for DtlsActor {
                 tracing::trace!(session = %self.scope.id, %error, "packet not sealed");
             }
         }
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
 impl Handler<Above<DtlsToSctp>> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, _: &mut Context<Self>) {
+    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, ctx: &mut Context<Self>) {
         self.above = Some(sctp);
         self.tell_above();
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -247,7 +254,7 @@ impl Handler<Start> for DtlsActor {
             self.begin_handshake(ctx);
         }
         let _ = message.taken.send(taken);
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -271,8 +278,8 @@ impl Handler<GetCounters> for DtlsActor {
 impl Handler<Wake> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
-        self.drain(None);
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.drain(ctx, None);
     }
 }
 
@@ -281,8 +288,8 @@ impl Handler<Shutdown> for DtlsActor {
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.engine.close(now());
-        self.drain(None);
-        self.scope.dtls.state.set(DtlsTransportState::Closed);
-        ctx.stop();
+        // An engine with tasks of its own says goodbye a little later.
+        self.closing = true;
+        self.drain(ctx, None);
     }
 }

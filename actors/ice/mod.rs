@@ -129,6 +129,9 @@ impl IceActor {
                 }
             }
             Event::SelectedPairChanged(pair) => {
+                if let Some(rtt) = pair.rtt {
+                    scope.metrics.ice.rtt_seconds.record(rtt);
+                }
                 scope.ice.selected.store(Some(Arc::new((*pair).clone())));
                 self.send_event(IceTransportEvent::SelectedPairChange(*pair));
             }

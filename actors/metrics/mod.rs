@@ -16,7 +16,9 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 pub use prometheus::{InstallError, PrometheusHandle, install_prometheus};
 
 use crate::error::{ActorKind, Reason};
-use crate::state::State;
+use crate::state::{
+    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState, State,
+};
 
 /// The metrics that a runtime's actors share.
 #[derive(Debug)]
@@ -99,6 +101,11 @@ impl Direction {
 impl Metrics {
     pub(crate) fn new() -> Arc<Metrics> {
         names::describe();
+        StateGauge::<IceGathererState>::register();
+        StateGauge::<IceTransportState>::register();
+        StateGauge::<DtlsTransportState>::register();
+        StateGauge::<SctpTransportState>::register();
+        StateGauge::<SessionState>::register();
         let miss = |reason| counter!(names::MUX_MISSES, "reason" => reason);
         let dropped = |actor: ActorKind, reason| {
             counter!(names::DATAGRAMS_DROPPED, "actor" => actor.as_str(), "reason" => reason)

@@ -72,7 +72,7 @@ impl SctpActor {
         SctpActor {
             association: Association::new(config, scope.random()),
             alarm: Alarm::start(ctx),
-            port: Arc::new(Port::new(ctx.address())),
+            port: Arc::new(Port::new(ctx.address(), scope.metrics.sctp.backpressure.clone())),
             scope,
             dtls,
             supervisor,
@@ -268,9 +268,14 @@ impl SctpActor {
             }
             held > 0
         });
+    }
+
+    /// Called now and then: nothing of it is urgent.
+    fn count_retransmits(&mut self) {
         let retransmits = self.association.stats().retransmitted_chunks;
-        self.scope.metrics.sctp.retransmits.increment(retransmits - self.retransmits);
-        self.retransmits = retransmits;
+        let more = retransmits.saturating_sub(self.retransmits);
+        self.scope.metrics.sctp.retransmits.increment(more);
+        self.retransmits = self.retransmits.max(retransmits);
     }
 
     fn run_commands(&mut self) {
@@ -293,6 +298,7 @@ impl Supervised for SctpActor {}
 impl OnAlarm for SctpActor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.association.handle_timeout(now());
+        self.count_retransmits();
         self.drain(ctx);
     }
 }
@@ -367,15 +373,18 @@ impl Handler<Shutdown> for SctpActor {
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.closing = true;
+        self.count_retransmits();
+        if self.scope.sctp.state.get() == SctpTransportState::Failed {
+            // It stays failed until the session is over.
+            ctx.stop();
+            return;
+        }
         // What the application has sent before is part of the goodbye.
         self.run_commands();
         self.association.close(now());
         self.drain(ctx);
-        let over = matches!(
-            self.scope.sctp.state.get(),
-            SctpTransportState::New | SctpTransportState::Failed | SctpTransportState::Closed
-        );
-        if over {
+        let state = self.scope.sctp.state.get();
+        if matches!(state, SctpTransportState::New | SctpTransportState::Closed) {
             self.scope.sctp.state.set(SctpTransportState::Closed);
             self.scope.sctp.close_channels();
             ctx.stop();

@@ -50,7 +50,13 @@ fn each_combination_of_versions_connects_and_moves_data() {
 #[test]
 fn both_sides_export_the_same_srtp_keys_of_the_profile() {
     for (client, server, _) in COMBINATIONS {
-        let pair = Pair::of(client, server, perfect()).connected();
+        let srtp_profiles = SrtpProfile::ALL.to_vec();
+        let config = |versions| Config {
+            versions,
+            srtp_profiles: srtp_profiles.clone(),
+            ..Config::default()
+        };
+        let pair = Pair::new([config(client), config(server)], perfect()).connected();
         let [client, server] = pair
             .ends
             .each_ref()
