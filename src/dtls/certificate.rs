@@ -114,9 +114,15 @@ impl Certificate {
             return Err(CertificateError::KeyMismatch);
         }
         let (key_type, private_key) = if key.is_compatible(&PKCS_ECDSA_P256_SHA256) {
-            (KeyType::EcdsaP256, pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &private_key)?)
+            (
+                KeyType::EcdsaP256,
+                pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &private_key)?,
+            )
         } else if key.is_compatible(&PKCS_ECDSA_P384_SHA384) {
-            (KeyType::EcdsaP384, pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &private_key)?)
+            (
+                KeyType::EcdsaP384,
+                pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &private_key)?,
+            )
         } else if key.is_compatible(&PKCS_RSA_SHA256) {
             (KeyType::Rsa, private_key)
         } else {

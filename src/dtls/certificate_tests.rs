@@ -72,7 +72,10 @@ fn reads_an_openssl_key_in_sec1_form() {
     assert_eq!(c.key_type(), KeyType::EcdsaP256);
     // What is printed is the common form.
     assert!(c.to_pem().unwrap().contains("BEGIN PRIVATE KEY"));
-    assert_eq!(Certificate::from_pem(&c.to_pem().unwrap()).unwrap().der(), c.der());
+    assert_eq!(
+        Certificate::from_pem(&c.to_pem().unwrap()).unwrap().der(),
+        c.der()
+    );
 }
 
 #[test]
