@@ -55,7 +55,7 @@ pub enum IceTransportEvent {
     /// The state changed.
     StateChange(IceTransportState),
     /// Data flows on another pair of candidates now.
-    SelectedPairChange(ice::SelectedPair),
+    SelectedPairChange(Arc<ice::SelectedPair>),
     /// A peer-reflexive candidate was learnt.
     RemoteCandidate(ice::Candidate),
     /// A remote candidate could not be used.

@@ -135,8 +135,9 @@ impl IceActor {
                 if let Some(rtt) = pair.rtt {
                     scope.metrics.ice.rtt_seconds.record(rtt);
                 }
-                scope.ice.selected.store(Some(Arc::new((*pair).clone())));
-                self.send_event(IceTransportEvent::SelectedPairChange(*pair));
+                let pair = Arc::new(*pair);
+                scope.ice.selected.store(Some(pair.clone()));
+                self.send_event(IceTransportEvent::SelectedPairChange(pair));
             }
             Event::RemoteCandidate(candidate) => {
                 self.publish_remote_candidates();

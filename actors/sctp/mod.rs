@@ -127,7 +127,7 @@ impl SctpActor {
             (&self.remote, self.dtls_client, self.begun)
         {
             self.begun = true;
-            self.association.start(now(), client, remote.clone(), *port);
+            self.association.start(now(), client, *remote, *port);
         }
     }
 
