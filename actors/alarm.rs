@@ -31,7 +31,11 @@ impl Alarm {
     /// Begins to watch over the deadline of an actor.
     pub(crate) fn start<A: OnAlarm>(ctx: &mut Context<A>) -> Alarm {
         let alarm = Alarm::default();
-        ctx.spawn(Watch { deadline: alarm.0.clone(), armed: None, sleep: None });
+        ctx.spawn(Watch {
+            deadline: alarm.0.clone(),
+            armed: None,
+            sleep: None,
+        });
         alarm
     }
 
@@ -67,7 +71,9 @@ impl<A: OnAlarm> ActorFuture<A> for Watch {
                     }
                 }
             }
-            let Some(sleep) = this.sleep.as_mut() else { break };
+            let Some(sleep) = this.sleep.as_mut() else {
+                break;
+            };
             if sleep.as_mut().poll(cx).is_pending() {
                 break;
             }

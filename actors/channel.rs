@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 
 use actix::Addr;
 use futures_core::Stream;
+use metrics::Counter;
 use tokio::sync::{Notify, watch};
 
 use crate::proto::sctp::{ChannelError, ChannelId, ChannelInfo, Message};
@@ -89,20 +90,26 @@ pub(crate) struct Port {
     actor: Addr<SctpActor>,
     /// The largest message that can be sent; 0 until the peer's limit is known.
     pub(crate) max_message_size: AtomicU32,
+    /// Counts sends that found no room.
+    backpressure: Counter,
 }
 
 impl Port {
-    pub(crate) fn new(actor: Addr<SctpActor>) -> Port {
+    pub(crate) fn new(actor: Addr<SctpActor>, backpressure: Counter) -> Port {
         Port {
             commands: Mutex::default(),
             scheduled: AtomicBool::new(false),
             actor,
             max_message_size: AtomicU32::new(0),
+            backpressure,
         }
     }
 
     fn command(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(command);
         if !self.scheduled.swap(true, Ordering::AcqRel) {
             self.actor.do_send(Wake);
         }
@@ -269,7 +276,10 @@ impl Drop for Handle {
 
 impl DataChannel {
     pub(crate) fn new(shared: Arc<Shared>, lease: Arc<Lease>) -> DataChannel {
-        DataChannel(Arc::new(Handle { shared, _lease: lease }))
+        DataChannel(Arc::new(Handle {
+            shared,
+            _lease: lease,
+        }))
     }
 
     fn shared(&self) -> &Shared {
@@ -313,7 +323,9 @@ impl DataChannel {
     /// When it closes instead.
     pub async fn opened(&self) -> Result<(), SendError> {
         let mut state = self.shared().state.subscribe();
-        let opened = state.wait_for(|(s, _)| *s != DataChannelState::Connecting).await;
+        let opened = state
+            .wait_for(|(s, _)| *s != DataChannelState::Connecting)
+            .await;
         match opened.map(|s| s.0) {
             Ok(DataChannelState::Open) => Ok(()),
             _ => Err(SendError::Closed),
@@ -323,7 +335,9 @@ impl DataChannel {
     /// Waits until the channel is closed, and says why where it was an error.
     pub async fn closed(&self) -> Option<ChannelError> {
         let mut state = self.shared().state.subscribe();
-        let closed = state.wait_for(|(s, _)| *s == DataChannelState::Closed).await;
+        let closed = state
+            .wait_for(|(s, _)| *s == DataChannelState::Closed)
+            .await;
         closed.ok().and_then(|s| s.1)
     }
 
@@ -374,7 +388,10 @@ impl DataChannel {
         shared
             .buffered
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
-            .map_err(|buffered| SendError::WouldBlock { buffered })?;
+            .map_err(|buffered| {
+                shared.port.backpressure.increment(1);
+                SendError::WouldBlock { buffered }
+            })?;
         if let Some(message) = message.take() {
             shared.port.command(Command::Send(shared.id, message));
         }
@@ -408,7 +425,10 @@ impl DataChannel {
     /// Messages as a stream.
     pub fn messages(&self) -> Messages {
         let channel = self.clone();
-        Messages { channel: channel.clone(), next: Box::pin(async move { channel.recv().await }) }
+        Messages {
+            channel: channel.clone(),
+            next: Box::pin(async move { channel.recv().await }),
+        }
     }
 
     /// Two handles, one to send and one to receive: each is the whole channel.

@@ -193,7 +193,10 @@ impl Config {
             UdpMode::Mux { port, .. }
                 if port != 0 && usize::from(port) + self.workers > 1 << 16 =>
             {
-                return Err(ConfigError::PortRange { port, workers: self.workers });
+                return Err(ConfigError::PortRange {
+                    port,
+                    workers: self.workers,
+                });
             }
             UdpMode::Mux { ip, .. } => {
                 for announced in &self.announce {

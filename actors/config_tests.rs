@@ -3,7 +3,10 @@ use super::*;
 fn mux(ip: &str, port: u16) -> Config {
     Config {
         workers: 4,
-        udp: UdpMode::Mux { ip: ip.parse().unwrap(), port },
+        udp: UdpMode::Mux {
+            ip: ip.parse().unwrap(),
+            port,
+        },
         ..Config::default()
     }
 }
@@ -21,10 +24,28 @@ fn what_cannot_work_is_refused_with_a_sentence() {
         let error = config.check().unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     };
-    refused(Config { workers: 0, ..Config::default() }, "at least one worker");
+    refused(
+        Config {
+            workers: 0,
+            ..Config::default()
+        },
+        "at least one worker",
+    );
     refused(mux("0.0.0.0", 65_533), "at most 65532");
-    let announce = |ip: &str, c: Config| Config { announce: vec![ip.parse().unwrap()], ..c };
-    refused(announce("2001:db8::1", mux("0.0.0.0", 0)), "not of the same family");
+    let announce = |ip: &str, c: Config| Config {
+        announce: vec![ip.parse().unwrap()],
+        ..c
+    };
+    refused(
+        announce("2001:db8::1", mux("0.0.0.0", 0)),
+        "not of the same family",
+    );
     refused(announce("192.0.2.1", Config::default()), "udp_mux");
-    refused(Config { node: Some("a/b".into()), ..Config::default() }, "node name");
+    refused(
+        Config {
+            node: Some("a/b".into()),
+            ..Config::default()
+        },
+        "node name",
+    );
 }

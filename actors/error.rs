@@ -19,8 +19,12 @@ pub enum ActorKind {
 
 impl ActorKind {
     /// All four, from the network up.
-    pub const ALL: [ActorKind; 4] =
-        [ActorKind::Gatherer, ActorKind::Ice, ActorKind::Dtls, ActorKind::Sctp];
+    pub const ALL: [ActorKind; 4] = [
+        ActorKind::Gatherer,
+        ActorKind::Ice,
+        ActorKind::Dtls,
+        ActorKind::Sctp,
+    ];
 
     /// The value of the metric label `actor`.
     pub fn as_str(self) -> &'static str {
@@ -122,7 +126,11 @@ pub struct TransportError {
 
 impl TransportError {
     pub(crate) fn new(actor: ActorKind, reason: Reason) -> TransportError {
-        TransportError { actor, reason, message: reason.to_string() }
+        TransportError {
+            actor,
+            reason,
+            message: reason.to_string(),
+        }
     }
 
     pub(crate) fn with_details(
@@ -130,7 +138,11 @@ impl TransportError {
         reason: Reason,
         details: impl fmt::Display,
     ) -> TransportError {
-        TransportError { actor, reason, message: format!("{reason}: {details}") }
+        TransportError {
+            actor,
+            reason,
+            message: format!("{reason}: {details}"),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub enum IceTransportEvent {
     /// The state changed.
     StateChange(IceTransportState),
     /// Data flows on another pair of candidates now.
-    SelectedPairChange(ice::SelectedPair),
+    SelectedPairChange(Arc<ice::SelectedPair>),
     /// A peer-reflexive candidate was learnt.
     RemoteCandidate(ice::Candidate),
     /// A remote candidate could not be used.
@@ -151,15 +151,26 @@ struct Inner {
 impl Events {
     pub(crate) fn new(session: SessionId) -> Events {
         let streams = broadcast::Sender::new(CAPACITY);
-        Events(Arc::new(Inner { session, streams, recipients: Mutex::default() }))
+        Events(Arc::new(Inner {
+            session,
+            streams,
+            recipients: Mutex::default(),
+        }))
     }
 
     pub(crate) fn send(&self, event: Event) {
         tracing::trace!(session = %self.0.session, ?event, "event");
-        let recipients = self.0.recipients.lock().unwrap_or_else(PoisonError::into_inner);
+        let recipients = self
+            .0
+            .recipients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for recipient in recipients.iter() {
             let session = self.0.session.clone();
-            recipient.do_send(TransportEvent { session, event: event.clone() });
+            recipient.do_send(TransportEvent {
+                session,
+                event: event.clone(),
+            });
         }
         drop(recipients);
         // Nobody listening is no error.
@@ -178,7 +189,11 @@ impl Events {
     }
 
     pub(crate) fn subscribe_actor(&self, recipient: Recipient<TransportEvent>) {
-        let mut recipients = self.0.recipients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recipients = self
+            .0
+            .recipients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         recipients.retain(Recipient::connected);
         recipients.push(recipient);
     }
@@ -255,7 +270,6 @@ where
     }
 }
 
-#[expect(private_bounds, reason = "only the event types of this crate are streamed")]
 impl<E: FromEvent> Stream for EventStream<E> {
     type Item = E;
 

@@ -108,18 +108,31 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Guarded<A, K> {
             Err(payload) => {
                 drop(ctx);
                 let end = End::Panic(panic_message(payload));
-                parent.do_send(ChildFailed { child, end, restarting: false });
+                parent.do_send(ChildFailed {
+                    child,
+                    end,
+                    restarting: false,
+                });
                 return;
             }
         };
         let actor = Some(ctx.into_future(actor));
         let restarts = policy.map(Restarts::new);
-        actix_rt::spawn(Guarded { child, actor, exit, parent, restarts, pause: None });
+        actix_rt::spawn(Guarded {
+            child,
+            actor,
+            exit,
+            parent,
+            restarts,
+            pause: None,
+        });
     }
 
     /// Drops the actor; its mailbox closes.
     fn bury(&mut self, panicked: bool) {
-        let Some(mut actor) = self.actor.take() else { return };
+        let Some(mut actor) = self.actor.take() else {
+            return;
+        };
         let _ = catch_unwind(AssertUnwindSafe(move || {
             if panicked {
                 // Its `stopping` and `stopped`, and the messages that wait, are not to run on
@@ -131,7 +144,9 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Guarded<A, K> {
     }
 
     fn step(&mut self, cx: &mut Cx<'_>) -> Poll<End> {
-        let Some(actor) = self.actor.as_mut() else { return Poll::Pending };
+        let Some(actor) = self.actor.as_mut() else {
+            return Poll::Pending;
+        };
         if let Some(pause) = self.pause.as_mut() {
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
@@ -144,9 +159,13 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Guarded<A, K> {
         }
         match catch_unwind(AssertUnwindSafe(|| Pin::new(actor).poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(())) => {
-                Poll::Ready(self.exit.0.borrow_mut().take().map_or(End::Stopped, End::Error))
-            }
+            Ok(Poll::Ready(())) => Poll::Ready(
+                self.exit
+                    .0
+                    .borrow_mut()
+                    .take()
+                    .map_or(End::Stopped, End::Error),
+            ),
             Err(payload) => {
                 self.exit.0.borrow_mut().take();
                 Poll::Ready(End::Panic(panic_message(payload)))
@@ -173,7 +192,11 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Future for Guarded<A, K> {
                 // The mailbox is closed before the parent hears of it.
                 None => this.bury(matches!(end, End::Panic(_))),
             }
-            this.parent.do_send(ChildFailed { child: this.child.clone(), end, restarting });
+            this.parent.do_send(ChildFailed {
+                child: this.child.clone(),
+                end,
+                restarting,
+            });
             if !restarting {
                 return Poll::Ready(());
             }
@@ -186,7 +209,11 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Drop for Guarded<A, K> {
         if self.actor.is_some() {
             self.bury(true);
             let end = End::Aborted;
-            self.parent.do_send(ChildFailed { child: self.child.clone(), end, restarting: false });
+            self.parent.do_send(ChildFailed {
+                child: self.child.clone(),
+                end,
+                restarting: false,
+            });
         }
     }
 }
@@ -199,12 +226,19 @@ struct Restarts {
 
 impl Restarts {
     fn new(policy: RestartPolicy) -> Restarts {
-        Restarts { policy, recent: VecDeque::new() }
+        Restarts {
+            policy,
+            recent: VecDeque::new(),
+        }
     }
 
     /// The pause before one more restart, `None` when the budget is spent.
     fn next(&mut self, now: Instant) -> Option<std::time::Duration> {
-        while self.recent.front().is_some_and(|t| now.duration_since(*t) > self.policy.window) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|t| now.duration_since(*t) > self.policy.window)
+        {
             self.recent.pop_front();
         }
         let used = u32::try_from(self.recent.len()).unwrap_or(u32::MAX);

@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod alarm;
 mod channel;
@@ -35,8 +35,8 @@ pub use error::{
     ActorKind, DtlsError, GatherError, IceError, InvalidState, Reason, SctpError, TransportError,
 };
 pub use event::{
-    DtlsTransportEvent, Event, EventStream, IceCandidateError, IceGathererEvent,
-    IceTransportEvent, SctpTransportEvent, SessionEvent, TransportEvent,
+    DtlsTransportEvent, Event, EventStream, IceCandidateError, IceGathererEvent, IceTransportEvent,
+    SctpTransportEvent, SessionEvent, TransportEvent,
 };
 pub use gatherer::IceGatherer;
 pub use ice::IceTransport;

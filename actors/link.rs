@@ -34,7 +34,10 @@ pub(crate) enum GathererToIce {
         permit: Permit,
     },
     /// A local candidate, and the base its checks leave from.
-    Candidate { candidate: ice::Candidate, base: SocketAddr },
+    Candidate {
+        candidate: ice::Candidate,
+        base: SocketAddr,
+    },
     /// `gather` has finished.
     Complete,
     /// The socket of this base is gone.
@@ -135,7 +138,10 @@ impl Permits {
 
     pub(crate) fn try_acquire(&self) -> Option<Permit> {
         let take = |free: usize| free.checked_sub(1);
-        self.0.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
+        self.0
+            .free
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
+            .ok()?;
         Some(Permit(self.0.clone()))
     }
 
@@ -144,7 +150,11 @@ impl Permits {
         if let Some(permit) = self.try_acquire() {
             return Poll::Ready(permit);
         }
-        *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        *self
+            .0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
         // One may have come back meanwhile.
         self.try_acquire().map_or(Poll::Pending, Poll::Ready)
     }
@@ -153,7 +163,12 @@ impl Permits {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.free.fetch_add(1, Ordering::AcqRel);
-        let waker = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let waker = self
+            .0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(waker) = waker {
             waker.wake();
         }

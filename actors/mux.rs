@@ -120,7 +120,10 @@ impl Mux {
             batches: Vec::new(),
             waker: None,
         })));
-        actix_rt::spawn(Reader { mux: Rc::downgrade(&mux.0), resting: None });
+        actix_rt::spawn(Reader {
+            mux: Rc::downgrade(&mux.0),
+            resting: None,
+        });
         Ok(mux)
     }
 
@@ -148,7 +151,10 @@ impl Mux {
             transactions: VecDeque::new(),
         };
         state.routes.insert(id, route);
-        MuxLease { id, mux: self.clone() }
+        MuxLease {
+            id,
+            mux: self.clone(),
+        }
     }
 }
 
@@ -171,7 +177,9 @@ impl MuxLease {
     pub(crate) fn add_ufrag(&self, ufrag: &str) {
         let state = &mut *self.mux.0.borrow_mut();
         let ufrag: Box<[u8]> = ufrag.as_bytes().into();
-        let Some(route) = state.routes.get_mut(&self.id) else { return };
+        let Some(route) = state.routes.get_mut(&self.id) else {
+            return;
+        };
         if route.ufrags.contains(&ufrag) {
             return;
         }
@@ -194,7 +202,9 @@ impl MuxLease {
             }
             None => {}
         }
-        let Some(route) = state.routes.get_mut(&self.id) else { return };
+        let Some(route) = state.routes.get_mut(&self.id) else {
+            return;
+        };
         if route.addresses.len() == ADDRESSES_PER_SESSION {
             state.addresses.remove(&route.addresses.remove(0));
         }
@@ -240,7 +250,9 @@ impl MuxLease {
 impl Drop for MuxLease {
     fn drop(&mut self) {
         let state = &mut *self.mux.0.borrow_mut();
-        let Some(route) = state.routes.remove(&self.id) else { return };
+        let Some(route) = state.routes.remove(&self.id) else {
+            return;
+        };
         for ufrag in route.ufrags {
             state.ufrags.remove(&ufrag);
         }
@@ -264,13 +276,18 @@ impl State {
         }
         if sent != Sent::Accepted {
             // An error on a shared socket is this datagram's and nobody else's.
-            self.metrics.gatherer.send_refused.increment(segments.count() as u64);
+            self.metrics
+                .gatherer
+                .send_refused
+                .increment(segments.count() as u64);
         }
         sent
     }
 
     fn expect(&mut self, id: RouteId, asker: Asker, transaction: stun::TransactionId) {
-        let Some(route) = self.routes.get_mut(&id) else { return };
+        let Some(route) = self.routes.get_mut(&id) else {
+            return;
+        };
         if self.transactions.insert(transaction, (id, asker)).is_some() {
             return; // A retransmission.
         }
@@ -336,10 +353,14 @@ impl State {
 
     /// Puts datagrams of one kind into the batch of their session.
     fn sort(&self, path: Path, segments: Segments, batches: &mut Vec<Batch>) {
-        let Some((id, asker)) = self.route(path.remote, segments.contents()) else { return };
+        let Some((id, asker)) = self.route(path.remote, segments.contents()) else {
+            return;
+        };
         if asker == Asker::Gatherer {
             if let Some(route) = self.routes.get(&id) {
-                route.gatherer.do_send(ServerAnswer(path, segments.contents().clone()));
+                route
+                    .gatherer
+                    .do_send(ServerAnswer(path, segments.contents().clone()));
             }
             return;
         }
@@ -363,7 +384,9 @@ impl State {
             }
         }
         for (id, batch) in batches.drain(..) {
-            let Some(route) = self.routes.get(&id) else { continue };
+            let Some(route) = self.routes.get(&id) else {
+                continue;
+            };
             let Some(ice) = &route.ice else { continue };
             match route.permits.try_acquire() {
                 Some(permit) => ice.do_send(GathererToIce::Inbound { batch, permit }),
@@ -390,15 +413,23 @@ fn mixed(segments: &Segments) -> bool {
 fn bases(bound: SocketAddr, config: &Config) -> std::io::Result<Vec<Base>> {
     if !config.announce.is_empty() {
         // A 1:1 NAT maps the port on to itself; which interface it maps to is its business.
-        let announced = config.announce.iter().map(|ip| SocketAddr::new(*ip, bound.port()));
-        return Ok(vec![Base { announced: announced.collect(), ..Base::udp(bound) }]);
+        let announced = config
+            .announce
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, bound.port()));
+        return Ok(vec![Base {
+            announced: announced.collect(),
+            ..Base::udp(bound)
+        }]);
     }
     if !bound.ip().is_unspecified() {
         return Ok(vec![Base::udp(bound)]);
     }
     let addresses = interfaces::addresses(config.loopback)?.into_iter();
     let same_family = addresses.filter(|ip| ip.is_ipv4() == bound.is_ipv4());
-    Ok(same_family.map(|ip| Base::udp(SocketAddr::new(ip, bound.port()))).collect())
+    Ok(same_family
+        .map(|ip| Base::udp(SocketAddr::new(ip, bound.port())))
+        .collect())
 }
 
 /// After an error the socket rests for this long: an error that stays must not spin.
@@ -414,7 +445,9 @@ impl Future for Reader {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(mux) = self.mux.upgrade() else { return Poll::Ready(()) };
+        let Some(mux) = self.mux.upgrade() else {
+            return Poll::Ready(());
+        };
         let state = &mut *mux.borrow_mut();
         state.waker = Some(cx.waker().clone());
         let _ = state.udp.poll_flush(cx);

@@ -19,7 +19,9 @@ pub struct SessionRegistry {
 
 impl std::fmt::Debug for SessionRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionRegistry").field("len", &self.len()).finish()
+        f.debug_struct("SessionRegistry")
+            .field("len", &self.len())
+            .finish()
     }
 }
 
@@ -57,12 +59,18 @@ impl SessionRegistry {
 
     /// All sessions, as they are at this moment, in no particular order.
     pub fn sessions(&self) -> Vec<Session> {
-        self.sessions.iter().map(|entry| entry.value().clone()).collect()
+        self.sessions
+            .iter()
+            .map(|entry| entry.value().clone())
+            .collect()
     }
 
     /// How many sessions are in a state.
     pub fn count(&self, state: SessionState) -> usize {
-        self.sessions.iter().filter(|entry| entry.value().state() == state).count()
+        self.sessions
+            .iter()
+            .filter(|entry| entry.value().state() == state)
+            .count()
     }
 
     pub(crate) fn downgrade(&self) -> Weak<DashMap<SessionId, Session>> {
@@ -90,7 +98,9 @@ impl SessionSlot {
         registry: &SessionRegistry,
     ) -> Option<SessionSlot> {
         let more = |live: usize| (live < limit).then_some(live + 1);
-        in_runtime.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        in_runtime
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .ok()?;
         on_worker.fetch_add(1, Ordering::AcqRel);
         Some(SessionSlot {
             id,

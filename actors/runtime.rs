@@ -110,7 +110,9 @@ pub struct RuntimeBuilder {
 
 impl std::fmt::Debug for RuntimeBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RuntimeBuilder").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("RuntimeBuilder")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,7 +132,10 @@ impl RuntimeBuilder {
     /// One shared UDP port a worker: `address`'s port for the first, the next for the second, and
     /// so on.
     pub fn udp_mux(mut self, address: SocketAddr) -> Self {
-        self.config.udp = UdpMode::Mux { ip: address.ip(), port: address.port() };
+        self.config.udp = UdpMode::Mux {
+            ip: address.ip(),
+            port: address.port(),
+        };
         self
     }
 
@@ -179,7 +184,7 @@ impl RuntimeBuilder {
             None => {
                 let now = std::time::SystemTime::now();
                 Certificate::generate(&mut random, now, Certificate::DEFAULT_VALIDITY)?
-            },
+            }
         };
         let (system, thread, arbiters) =
             spawn_threads(config.workers).map_err(StartError::Thread)?;
@@ -216,19 +221,21 @@ fn entropy() -> Result<[u8; 32], StartError> {
 
 fn spawn_threads(workers: usize) -> std::io::Result<(System, JoinHandle<()>, Vec<ArbiterHandle>)> {
     let (tx, rx) = mpsc::sync_channel(1);
-    let thread = std::thread::Builder::new().name("rtc-system".into()).spawn(move || {
-        let runner = System::new();
-        let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
-        let handles = arbiters.iter().map(Arbiter::handle).collect::<Vec<_>>();
-        let _ = tx.send((System::current(), handles));
-        // Until `System::stop`, which stops every arbiter.
-        if let Err(error) = runner.run() {
-            tracing::error!(%error, "the workers' system ended with an error");
-        }
-        for arbiter in arbiters {
-            let _ = arbiter.join();
-        }
-    })?;
+    let thread = std::thread::Builder::new()
+        .name("rtc-system".into())
+        .spawn(move || {
+            let runner = System::new();
+            let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
+            let handles = arbiters.iter().map(Arbiter::handle).collect::<Vec<_>>();
+            let _ = tx.send((System::current(), handles));
+            // Until `System::stop`, which stops every arbiter.
+            if let Err(error) = runner.run() {
+                tracing::error!(%error, "the workers' system ended with an error");
+            }
+            for arbiter in arbiters {
+                let _ = arbiter.join();
+            }
+        })?;
     let (system, arbiters) = rx.recv().map_err(std::io::Error::other)?;
     Ok((system, thread, arbiters))
 }
@@ -252,7 +259,12 @@ fn start_worker(
     });
     let gone = |_| StartError::Thread(std::io::Error::other("the worker stopped while starting"));
     let (address, udp) = rx.recv().map_err(gone)??;
-    Ok(WorkerHandle { arbiter, address, udp, sessions: Arc::default() })
+    Ok(WorkerHandle {
+        arbiter,
+        address,
+        udp,
+        sessions: Arc::default(),
+    })
 }
 
 impl Runtime {
@@ -291,8 +303,11 @@ impl Runtime {
             &inner.registry,
         )
         .ok_or(OpenError::Full { limit })?;
-        let certificate =
-            inner.certificate.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let certificate = inner
+            .certificate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let (supervisor, supervisor_mailbox) = Mailbox::new();
         let (gatherer, gatherer_mailbox) = Mailbox::new();
         let scope = Arc::new(Scope::new(
@@ -339,7 +354,11 @@ impl Runtime {
 
     /// The UDP ports that the workers share among their sessions; empty without a mux.
     pub fn udp_addresses(&self) -> Vec<SocketAddr> {
-        self.0.workers.iter().filter_map(|worker| worker.udp).collect()
+        self.0
+            .workers
+            .iter()
+            .filter_map(|worker| worker.udp)
+            .collect()
     }
 
     /// How many sessions live, registered or not.
@@ -379,7 +398,12 @@ impl Runtime {
     pub fn shutdown(&self, limit: Duration) -> bool {
         self.0.draining.store(true, Ordering::Release);
         self.0.system.stop();
-        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .0
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(thread) = thread else { return true };
         let end = std::time::Instant::now() + limit;
         while !thread.is_finished() {

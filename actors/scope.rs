@@ -3,9 +3,9 @@
 //! Actors come and go; what an application reads (states, parameters, candidates) stays here,
 //! readable without a message and true after a panic.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use actix::Addr;
@@ -109,13 +109,19 @@ impl SctpScope {
     pub(crate) fn close_channels(&self) {
         let channels = std::mem::take(&mut *self.channels());
         for channel in channels.into_values() {
-            channel.set_state(DataChannelState::Closed, Some(ChannelError::AssociationEnded));
+            channel.set_state(
+                DataChannelState::Closed,
+                Some(ChannelError::AssociationEnded),
+            );
         }
     }
 }
 
 impl Scope {
-    #[expect(clippy::too_many_arguments, reason = "all of it is given by one caller, the runtime")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is given by one caller, the runtime"
+    )]
     pub(crate) fn new(
         id: SessionId,
         config: Arc<Config>,
@@ -135,7 +141,10 @@ impl Scope {
             session: cell(&events),
             gatherer: GathererScope {
                 state: cell(&events),
-                parameters: ArcSwap::from_pointee(ice::Parameters::generate(&mut random, config.ice.lite)),
+                parameters: ArcSwap::from_pointee(ice::Parameters::generate(
+                    &mut random,
+                    config.ice.lite,
+                )),
                 candidates: ArcSwap::default(),
             },
             ice: IceScope {
@@ -173,7 +182,10 @@ impl Scope {
 
     /// A generator for an actor of its own.
     pub(crate) fn random(&self) -> Random {
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).fork()
+        self.random
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fork()
     }
 
     /// Calls `f` for each event, on the session's worker. A panic in `f` ends its subscription and
@@ -184,7 +196,10 @@ impl Scope {
             while let Some(event) = events.next().await {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(event))) {
                     let message = crate::guard::panic_message(payload);
-                    tracing::error!(message, "an event callback panicked: it is not called again");
+                    tracing::error!(
+                        message,
+                        "an event callback panicked: it is not called again"
+                    );
                     break;
                 }
             }
@@ -217,13 +232,17 @@ impl Scope {
 
     /// What SCTP announces to the peer.
     pub(crate) fn capabilities(&self) -> sctp::Capabilities {
-        sctp::Capabilities { max_message_size: self.config.sctp.max_message_size }
+        sctp::Capabilities {
+            max_message_size: self.config.sctp.max_message_size,
+        }
     }
 }
 
 impl std::fmt::Debug for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scope").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

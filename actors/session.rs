@@ -73,6 +73,8 @@ pub struct Session {
     dtls: DtlsTransport,
     sctp: SctpTransport,
     pub(crate) signalling: Arc<Mutex<Signalling>>,
+    /// Fragments are taken one after another: each is for the generation that it finds.
+    pub(crate) trickling: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Session {
@@ -84,8 +86,17 @@ impl Session {
         let ice = IceTransport::new(&gatherer)?;
         let dtls = DtlsTransport::new(&ice)?;
         let sctp = SctpTransport::new(&dtls)?;
-        let signalling = Arc::new(Mutex::new(Signalling::new(&mut gatherer.lease.scope.random())));
-        Ok(Session { gatherer, ice, dtls, sctp, signalling })
+        let signalling = Arc::new(Mutex::new(Signalling::new(
+            &mut gatherer.lease.scope.random(),
+        )));
+        Ok(Session {
+            gatherer,
+            ice,
+            dtls,
+            sctp,
+            signalling,
+            trickling: Arc::default(),
+        })
     }
 
     pub(crate) fn scope(&self) -> &Arc<Scope> {
@@ -167,9 +178,17 @@ impl Session {
     /// Why a transport failed, where one did: the lowest that did so by itself.
     pub fn failure(&self) -> Option<TransportError> {
         let scope = self.scope();
-        let failures =
-            [scope.gatherer.state.failure(), self.ice.failure(), self.dtls.failure(), self.sctp.failure()];
-        failures.into_iter().flatten().next().map(|error| (*error).clone())
+        let failures = [
+            scope.gatherer.state.failure(),
+            self.ice.failure(),
+            self.dtls.failure(),
+            self.sctp.failure(),
+        ];
+        failures
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|error| (*error).clone())
     }
 
     /// Begins to close without waiting for the end of it.
@@ -223,7 +242,10 @@ fn seconds(duration: Duration) -> f64 {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", self.id()).field("state", &self.state()).finish()
+        f.debug_struct("Session")
+            .field("id", self.id())
+            .field("state", &self.state())
+            .finish()
     }
 }
 

@@ -28,8 +28,16 @@ const EARLIER: usize = 16;
 
 impl Signalling {
     pub(crate) fn new(random: &mut Random) -> Signalling {
-        let origin = Origin { session_id: random.u64(), version: 0 };
-        Signalling { origin, mid: None, remote: None, earlier: Vec::new() }
+        let origin = Origin {
+            session_id: random.u64(),
+            version: 0,
+        };
+        Signalling {
+            origin,
+            mid: None,
+            remote: None,
+            earlier: Vec::new(),
+        }
     }
 
     /// Which of the peer's ICE generations these credentials are of.
@@ -108,7 +116,9 @@ pub enum Trickled {
 
 impl Session {
     fn signalling(&self) -> MutexGuard<'_, Signalling> {
-        self.signalling.lock().unwrap_or_else(PoisonError::into_inner)
+        self.signalling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts ICE generations: the entity tag of the session over HTTP.
@@ -126,11 +136,17 @@ impl Session {
         let remote = &offer.description;
         self.remember(remote)?;
         // RFC 8445 §6.1.1: the offerer controls, but a lite agent never does against a full one.
-        let role = if remote.ice.lite { ice::Role::Controlling } else { ice::Role::Controlled };
+        let role = if remote.ice.lite {
+            ice::Role::Controlling
+        } else {
+            ice::Role::Controlled
+        };
         self.ice().set_role(role);
         let setup = remote.setup.answer();
         self.dtls().set_role(dtls_role(setup));
-        self.gatherer().gather(Some(self.scope().config.ice_servers.clone())).await?;
+        self.gatherer()
+            .gather(Some(self.scope().config.ice_servers.clone()))
+            .await?;
         let answer = offer.answer(self.signalling().origin, &self.describe(setup))?;
         self.start_transports(remote).await?;
         Ok(answer)
@@ -142,8 +158,12 @@ impl Session {
     /// When gathering fails.
     pub async fn offer(&self) -> Result<String, SignalError> {
         self.ice().set_role(ice::Role::Controlling);
-        self.gatherer().gather(Some(self.scope().config.ice_servers.clone())).await?;
-        Ok(self.describe(Setup::ActPass).to_offer(self.signalling().origin)?)
+        self.gatherer()
+            .gather(Some(self.scope().config.ice_servers.clone()))
+            .await?;
+        Ok(self
+            .describe(Setup::ActPass)
+            .to_offer(self.signalling().origin)?)
     }
 
     /// Takes the peer's answer to our [`offer`](Self::offer) and starts all transports.
@@ -162,11 +182,34 @@ impl Session {
     /// # Errors
     /// When the fragment cannot be read, or the session is closed.
     pub async fn trickle(&self, fragment: &str) -> Result<Trickled, SignalError> {
+        let _turn = self.trickling.lock().await;
+        self.take_fragment(fragment).await
+    }
+
+    /// As [`trickle`](Self::trickle), if `expected` says yes to the generation when it is this
+    /// fragment's turn; else nothing is done. Tells the generation after it, too.
+    #[cfg(feature = "web")]
+    pub(crate) async fn trickle_if(
+        &self,
+        expected: impl FnOnce(u64) -> bool,
+        fragment: &str,
+    ) -> Result<(Option<Trickled>, u64), SignalError> {
+        let _turn = self.trickling.lock().await;
+        if !expected(self.generation()) {
+            return Ok((None, self.generation()));
+        }
+        let trickled = self.take_fragment(fragment).await?;
+        Ok((Some(trickled), self.generation()))
+    }
+
+    async fn take_fragment(&self, fragment: &str) -> Result<Trickled, SignalError> {
         let mid = self.signalling().mid.clone();
         let fragment = Fragment::parse(fragment, mid.as_deref())?;
         let mut trickled = Trickled::Candidates;
         if let Some(remote) = fragment.ice {
-            match self.signalling().generation_of(&remote) {
+            // Not inside the match: its lock would be held while the restart needs it.
+            let generation = self.signalling().generation_of(&remote);
+            match generation {
                 Generation::Current => {}
                 Generation::Earlier => return Ok(trickled),
                 Generation::New => trickled = self.restart_with(remote, mid).await?,
@@ -216,7 +259,10 @@ impl Session {
             trickle: true,
             fingerprints: fingerprints
                 .into_iter()
-                .map(|f| sdp::Fingerprint { algorithm: f.algorithm, value: f.value })
+                .map(|f| sdp::Fingerprint {
+                    algorithm: f.algorithm,
+                    value: f.value,
+                })
                 .collect(),
             setup,
             sctp_port: self.sctp().port(),
@@ -227,23 +273,34 @@ impl Session {
     }
 
     fn candidate_lines(&self) -> Vec<String> {
-        self.gatherer().local_candidates().iter().map(ToString::to_string).collect()
+        self.gatherer()
+            .local_candidates()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     async fn start_transports(&self, remote: &Description) -> Result<(), SignalError> {
         let fingerprints = remote
             .fingerprints
             .iter()
-            .map(|f| dtls::Fingerprint { algorithm: f.algorithm.clone(), value: f.value.clone() })
+            .map(|f| dtls::Fingerprint {
+                algorithm: f.algorithm.clone(),
+                value: f.value.clone(),
+            })
             .collect();
         let role = dtls_role(remote.setup);
-        self.dtls().begin(dtls::Parameters { fingerprints, role }).await?;
+        self.dtls()
+            .begin(dtls::Parameters { fingerprints, role })
+            .await?;
         let capabilities = sctp::Capabilities {
             max_message_size: remote
                 .max_message_size
                 .unwrap_or(sdp::DEFAULT_MAX_MESSAGE_SIZE),
         };
-        self.sctp().begin(capabilities, Some(remote.sctp_port)).await?;
+        self.sctp()
+            .begin(capabilities, Some(remote.sctp_port))
+            .await?;
         self.add_remote_candidates(&remote.candidates, remote.end_of_candidates);
         self.ice().begin(parameters(&remote.ice)).await?;
         Ok(())

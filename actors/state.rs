@@ -174,8 +174,15 @@ pub(crate) struct StateCell<S: State> {
 
 impl<S: State> StateCell<S> {
     pub(crate) fn new(events: Events) -> StateCell<S> {
-        let first = Snapshot { state: S::NEW, failure: None };
-        StateCell { watch: watch::Sender::new(first), gauge: StateGauge::new(), events }
+        let first = Snapshot {
+            state: S::NEW,
+            failure: None,
+        };
+        StateCell {
+            watch: watch::Sender::new(first),
+            gauge: StateGauge::new(),
+            events,
+        }
     }
 
     pub(crate) fn get(&self) -> S {
@@ -217,7 +224,12 @@ impl<S: State> StateCell<S> {
         });
         let Some(before) = before else { return false };
         self.gauge.moved(before, state);
-        tracing::debug!(actor = S::OWNER, from = before.as_str(), to = state.as_str(), "state");
+        tracing::debug!(
+            actor = S::OWNER,
+            from = before.as_str(),
+            to = state.as_str(),
+            "state"
+        );
         self.events.send(state.into_event());
         true
     }

@@ -60,9 +60,8 @@ pub(crate) struct StateChanged;
 #[rtype(result = "()")]
 pub(crate) struct WhenGone(pub(crate) oneshot::Sender<()>);
 
-/// Supervises the actors of one session. It accepts typed commands as messages, like the handles'
-/// methods.
-pub struct SessionSupervisor {
+/// Supervises the actors of one session.
+pub(crate) struct SessionSupervisor {
     scope: Arc<Scope>,
     mux: Option<Mux>,
     children: [Option<Running>; 4],
@@ -74,7 +73,8 @@ pub struct SessionSupervisor {
     opened: Instant,
     connected: bool,
     waiting: Vec<oneshot::Sender<()>>,
-    _slot: SessionSlot,
+    /// `None` only while it is dropped.
+    slot: Option<SessionSlot>,
 }
 
 struct Running {
@@ -107,7 +107,7 @@ impl SessionSupervisor {
             opened,
             connected: false,
             waiting: Vec::new(),
-            _slot: slot,
+            slot: Some(slot),
             scope,
         };
         this.start_gatherer(ctx, gatherer);
@@ -144,7 +144,10 @@ impl SessionSupervisor {
             make(ctx, exit)
         });
         if let Some(shutdown) = shutdown {
-            self.children[kind as usize] = Some(Running { shutdown, asked_to_stop: false });
+            self.children[kind as usize] = Some(Running {
+                shutdown,
+                asked_to_stop: false,
+            });
         }
     }
 
@@ -179,8 +182,14 @@ impl SessionSupervisor {
     fn close_from(&mut self, ctx: &mut Context<Self>, kind: ActorKind) {
         let deadline = alarm::now() + self.scope.config.close_timeout;
         self.closing = Some(match self.closing {
-            Some(closing) => Closing { down_to: closing.down_to.min(kind), ..closing },
-            None => Closing { down_to: kind, deadline },
+            Some(closing) => Closing {
+                down_to: closing.down_to.min(kind),
+                ..closing
+            },
+            None => Closing {
+                down_to: kind,
+                deadline,
+            },
         });
         // What was never created is closed all the same.
         self.close_state_if_absent(ActorKind::Sctp, kind);
@@ -206,7 +215,11 @@ impl SessionSupervisor {
     fn derive_state(&mut self) {
         use IceTransportState as Ice;
         let scope = &self.scope;
-        let (ice, dtls, sctp) = (scope.ice.state.get(), scope.dtls.state.get(), scope.sctp.state.get());
+        let (ice, dtls, sctp) = (
+            scope.ice.state.get(),
+            scope.dtls.state.get(),
+            scope.sctp.state.get(),
+        );
         let state = match (ice, dtls, sctp) {
             (Ice::Failed, _, _)
             | (_, DtlsTransportState::Failed, _)
@@ -220,7 +233,10 @@ impl SessionSupervisor {
             ) => SessionState::Connected,
             _ => SessionState::Connecting,
         };
-        if self.closing.is_none_or(|c| c.down_to != ActorKind::Gatherer) {
+        if self
+            .closing
+            .is_none_or(|c| c.down_to != ActorKind::Gatherer)
+        {
             self.scope.session.set(state);
         }
         if state == SessionState::Connected && !self.connected {
@@ -257,8 +273,13 @@ impl SessionSupervisor {
         let dtls = self.scope.dtls.state.get();
         let sctp = self.scope.sctp.state.get();
         if self.closing.is_none()
-            && (over(dtls == DtlsTransportState::Closed, self.is_running(ActorKind::Ice))
-                || over(sctp == SctpTransportState::Closed, self.is_running(ActorKind::Dtls)))
+            && (over(
+                dtls == DtlsTransportState::Closed,
+                self.is_running(ActorKind::Ice),
+            ) || over(
+                sctp == SctpTransportState::Closed,
+                self.is_running(ActorKind::Dtls),
+            ))
         {
             self.close_from(ctx, ActorKind::Gatherer);
         }
@@ -332,7 +353,12 @@ impl Handler<Start> for SessionSupervisor {
                     DtlsActor::new(ctx, scope, ice, supervisor, exit)
                 });
             }
-            Start::Sctp { mailbox, below, lease, incoming } => {
+            Start::Sctp {
+                mailbox,
+                below,
+                lease,
+                incoming,
+            } => {
                 let dtls = below.clone().recipient();
                 self.spawn(ctx, ActorKind::Sctp, mailbox, move |ctx, _exit| {
                     below.do_send(Above::<DtlsToSctp>(ctx.address().recipient()));
@@ -347,8 +373,14 @@ impl Handler<ChildFailed<ActorKind>> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, message: ChildFailed<ActorKind>, ctx: &mut Context<Self>) {
-        let ChildFailed { child, end, restarting } = message;
-        let asked = self.children[child as usize].as_ref().is_some_and(|c| c.asked_to_stop);
+        let ChildFailed {
+            child,
+            end,
+            restarting,
+        } = message;
+        let asked = self.children[child as usize]
+            .as_ref()
+            .is_some_and(|c| c.asked_to_stop);
         if !restarting {
             self.children[child as usize] = None;
         }
@@ -363,7 +395,8 @@ impl Handler<ChildFailed<ActorKind>> for SessionSupervisor {
                 self.scope.fail(error);
                 // Without sockets ICE has nothing to stand on; SCTP follows DTLS in `settle`.
                 if child == ActorKind::Gatherer {
-                    self.scope.fail(TransportError::new(ActorKind::Ice, Reason::LowerLayer));
+                    self.scope
+                        .fail(TransportError::new(ActorKind::Ice, Reason::LowerLayer));
                 }
             }
         }
@@ -412,14 +445,22 @@ impl Drop for SessionSupervisor {
         if self.closing.is_none() {
             // Nobody asked for this end: it panicked, or its worker is gone.
             let error = TransportError::new(ActorKind::Gatherer, Reason::WorkerLost);
-            self.scope.events.send(crate::Event::Session(crate::SessionEvent::Error(error)));
+            self.scope
+                .events
+                .send(crate::Event::Session(crate::SessionEvent::Error(error)));
             self.scope.session.set(SessionState::Failed);
         }
-        let result = if self.connected { "closed" } else { "never_connected" };
+        let result = if self.connected {
+            "closed"
+        } else {
+            "never_connected"
+        };
         self.scope.metrics.session(result);
         let lived = alarm::now().duration_since(self.opened);
         self.scope.metrics.session_seconds.record(lived);
         self.scope.close_states();
+        // Who waited for the end may count the sessions at once.
+        drop(self.slot.take());
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(());
         }

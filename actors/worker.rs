@@ -27,6 +27,9 @@ pub(crate) struct OpenSession {
     pub(crate) slot: SessionSlot,
 }
 
+/// A worker that runs, and its shared port where it has one.
+pub(crate) type Started = Result<(Addr<Worker>, Option<SocketAddr>), MuxError>;
+
 /// The actor of a worker thread. It owns the worker's shared sockets and starts the supervisors of
 /// its sessions.
 pub(crate) struct Worker {
@@ -39,7 +42,7 @@ impl Worker {
         index: usize,
         config: Arc<Config>,
         metrics: Arc<Metrics>,
-        started: oneshot::Sender<Result<(Addr<Worker>, Option<SocketAddr>), MuxError>>,
+        started: oneshot::Sender<Started>,
     ) {
         let mux = match config.udp {
             UdpMode::PerSession => Ok(None),
@@ -63,12 +66,21 @@ impl Handler<OpenSession> for Worker {
     type Result = ();
 
     fn handle(&mut self, open: OpenSession, ctx: &mut Context<Self>) {
-        let OpenSession { scope, supervisor, gatherer, slot } = open;
+        let OpenSession {
+            scope,
+            supervisor,
+            gatherer,
+            slot,
+        } = open;
         let mux = self.mux.clone().filter(|_| !scope.options.own_sockets);
         let parent = ctx.address().recipient();
-        Guarded::start(scope.id.clone(), parent, None, supervisor, move |ctx, _exit| {
-            SessionSupervisor::new(ctx, scope, mux, gatherer, slot)
-        });
+        Guarded::start(
+            scope.id.clone(),
+            parent,
+            None,
+            supervisor,
+            move |ctx, _exit| SessionSupervisor::new(ctx, scope, mux, gatherer, slot),
+        );
     }
 }
 

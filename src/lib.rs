@@ -30,6 +30,8 @@
 //! carries the outputs of one to the inputs of the next. They share the vocabulary of [`net`],
 //! [`demux`] and [`timer`].
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 use std::time::Instant;
 
 pub mod demux;

@@ -22,9 +22,15 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: Options) -> Outcome {
-    let config = Config { workers: 1, loopback: true, ..Config::default() };
+    let config = Config {
+        workers: 1,
+        loopback: true,
+        ..Config::default()
+    };
     let rtc = Runtime::builder().config(config).start()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(gather(&rtc, options))
 }
 
@@ -32,7 +38,11 @@ async fn gather(rtc: &Runtime, options: Options) -> Outcome {
     let servers: Vec<IceServer> = options.servers.into_iter().map(|server| server.0).collect();
     let gatherer = rtc.gatherer(GatherOptions::default())?;
     let mut events = gatherer.events();
-    let mut report = Report { json: options.json, kinds: BTreeMap::new(), errors: 0 };
+    let mut report = Report {
+        json: options.json,
+        kinds: BTreeMap::new(),
+        errors: 0,
+    };
     let gathering = gatherer.gather(Some(servers));
     tokio::pin!(gathering);
     let outcome = loop {
@@ -43,14 +53,17 @@ async fn gather(rtc: &Runtime, options: Options) -> Outcome {
         }
     };
     // What was said before the end is still to be printed.
-    while let Ok(Some(event)) =
-        tokio::time::timeout(std::time::Duration::ZERO, events.next()).await
+    while let Ok(Some(event)) = tokio::time::timeout(std::time::Duration::ZERO, events.next()).await
     {
         report.event(&event);
     }
     report.summary();
     outcome?;
-    Ok(if report.errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.errors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 struct Report {
@@ -74,7 +87,10 @@ impl Report {
                 self.errors += 1;
                 if self.json {
                     let (url, code, text) = (&error.url, error.code, &error.text);
-                    println!("{}", json!({ "error": { "url": url, "code": code, "text": text } }));
+                    println!(
+                        "{}",
+                        json!({ "error": { "url": url, "code": code, "text": text } })
+                    );
                 } else {
                     println!("error: {} {} {}", error.url, error.code, error.text);
                 }
@@ -86,12 +102,22 @@ impl Report {
 
     fn summary(&self) {
         if self.json {
-            println!("{}", json!({ "summary": self.kinds, "errors": self.errors }));
+            println!(
+                "{}",
+                json!({ "summary": self.kinds, "errors": self.errors })
+            );
             return;
         }
-        let kinds: Vec<String> =
-            self.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let kinds = if kinds.is_empty() { "none".into() } else { kinds.join(", ") };
+        let kinds: Vec<String> = self
+            .kinds
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        let kinds = if kinds.is_empty() {
+            "none".into()
+        } else {
+            kinds.join(", ")
+        };
         println!("candidates: {kinds}; servers with errors: {}", self.errors);
     }
 }

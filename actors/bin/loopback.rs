@@ -52,7 +52,10 @@ struct Received {
 
 pub(crate) fn run(options: Options) -> Outcome {
     let config = Config {
-        udp: UdpMode::Mux { ip: Ipv4Addr::LOCALHOST.into(), port: 0 },
+        udp: UdpMode::Mux {
+            ip: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+        },
         loopback: true,
         dtls_engine: options.engine.into(),
         max_sessions: options.sessions as usize * 2,
@@ -64,7 +67,9 @@ pub(crate) fn run(options: Options) -> Outcome {
         .config(config)
         .on_data_channel(move |channel| receive(channel, sink.clone()))
         .start()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let code = runtime.block_on(measure(&rtc, &options, &received))?;
     rtc.shutdown(Duration::from_secs(5));
     Ok(code)
@@ -74,13 +79,18 @@ pub(crate) fn run(options: Options) -> Outcome {
 async fn receive(channel: DataChannel, received: Arc<Received>) {
     let mut next = 0u64;
     while let Some(message) = channel.recv().await {
-        let number = message.as_bytes().first_chunk::<8>().map(|n| u64::from_be_bytes(*n));
+        let number = message
+            .as_bytes()
+            .first_chunk::<8>()
+            .map(|n| u64::from_be_bytes(*n));
         if number != Some(next) {
             received.out_of_order.fetch_add(1, Ordering::Relaxed);
         }
         next += 1;
         received.messages.fetch_add(1, Ordering::Relaxed);
-        received.bytes.fetch_add(message.len() as u64, Ordering::Relaxed);
+        received
+            .bytes
+            .fetch_add(message.len() as u64, Ordering::Relaxed);
     }
 }
 
@@ -89,14 +99,31 @@ async fn measure(rtc: &Runtime, options: &Options, received: &Received) -> Outco
     let failed = options.sessions as usize - pairs.len();
     let mut connect_ms: Vec<f64> = pairs.iter().map(|p| p.took.as_secs_f64() * 1e3).collect();
     connect_ms.sort_by(f64::total_cmp);
-    let median = connect_ms.get(connect_ms.len() / 2).copied().unwrap_or_default();
-    say(options, &format!("{} connected, {failed} failed, median {median:.1} ms", pairs.len()));
+    let median = connect_ms
+        .get(connect_ms.len() / 2)
+        .copied()
+        .unwrap_or_default();
+    say(
+        options,
+        &format!(
+            "{} connected, {failed} failed, median {median:.1} ms",
+            pairs.len()
+        ),
+    );
 
     let total = options.megabytes * 1_000_000;
     let share = total / u64::from(options.sessions);
     let (wall, cpu) = (Instant::now(), cpu_seconds());
-    let sends = pairs.iter().map(|pair| send(&pair.channel, share, options.message_size));
-    let sent = watch(options, received, total, futures_util::future::join_all(sends)).await;
+    let sends = pairs
+        .iter()
+        .map(|pair| send(&pair.channel, share, options.message_size));
+    let sent = watch(
+        options,
+        received,
+        total,
+        futures_util::future::join_all(sends),
+    )
+    .await;
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);
 
     let bytes = received.bytes.load(Ordering::Relaxed);
@@ -104,7 +131,11 @@ async fn measure(rtc: &Runtime, options: &Options, received: &Received) -> Outco
     let out_of_order = received.out_of_order.load(Ordering::Relaxed);
     let lost = sent.saturating_sub(messages) + out_of_order;
     let megabytes = bytes as f64 / 1e6;
-    let per_gb = if bytes == 0 { 0.0 } else { cpu / (bytes as f64 / 1e9) };
+    let per_gb = if bytes == 0 {
+        0.0
+    } else {
+        cpu / (bytes as f64 / 1e9)
+    };
     let connected = pairs.len();
     for pair in &pairs {
         pair.offerer.begin_close();
@@ -134,7 +165,11 @@ async fn measure(rtc: &Runtime, options: &Options, received: &Received) -> Outco
             megabytes / wall
         );
     }
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 struct Pair {
@@ -158,22 +193,39 @@ async fn connect_all(rtc: &Runtime, options: &Options) -> Vec<Pair> {
             }
         }
     });
-    futures_util::future::join_all(connects).await.into_iter().flatten().collect()
+    futures_util::future::join_all(connects)
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 async fn connect(rtc: &Runtime) -> Result<Pair, Box<dyn std::error::Error>> {
     let began = Instant::now();
     let answerer = rtc.session(GatherOptions::default())?;
     // Two shared ports have one pair of addresses: the dialling side brings its own.
-    let offerer = rtc.session(GatherOptions { own_sockets: true, ..GatherOptions::default() })?;
+    let offerer = rtc.session(GatherOptions {
+        own_sockets: true,
+        ..GatherOptions::default()
+    })?;
     let answer = answerer.accept(&offerer.offer().await?).await?;
     offerer.set_answer(&answer).await?;
-    let channel = offerer.create_data_channel("loopback", DataChannelOptions::default()).await?;
-    channel.opened().await.map_err(|closed| match offerer.failure() {
-        Some(failure) => failure.to_string(),
-        None => closed.to_string(),
-    })?;
-    Ok(Pair { offerer, answerer, channel, took: began.elapsed() })
+    let channel = offerer
+        .create_data_channel("loopback", DataChannelOptions::default())
+        .await?;
+    channel
+        .opened()
+        .await
+        .map_err(|closed| match offerer.failure() {
+            Some(failure) => failure.to_string(),
+            None => closed.to_string(),
+        })?;
+    Ok(Pair {
+        offerer,
+        answerer,
+        channel,
+        took: began.elapsed(),
+    })
 }
 
 /// Sends so many bytes; returns how many messages that were.
@@ -235,7 +287,12 @@ fn progress(options: &Options, bytes: u64, total: u64) {
     let _ = match (bytes * 40).checked_div(total) {
         Some(filled) => {
             let filled = filled.min(40) as usize;
-            write!(out, "\r[{:40}] {} MB", "#".repeat(filled), bytes / 1_000_000)
+            write!(
+                out,
+                "\r[{:40}] {} MB",
+                "#".repeat(filled),
+                bytes / 1_000_000
+            )
         }
         None => writeln!(out),
     };

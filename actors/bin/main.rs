@@ -32,7 +32,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let default = "warn,actix_rtc=info".into();
+    let default = "warn,actix_rtc=info,webrtc_dtls=error".into();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_env("RTC_LOG").unwrap_or(default))
         .with_writer(std::io::stderr)

@@ -61,7 +61,11 @@ pub(crate) fn run(options: Options) -> Outcome {
         None => File::default(),
     };
     let defaults = Config::default();
-    let announce = if options.announce.is_empty() { file.announce } else { options.announce };
+    let announce = if options.announce.is_empty() {
+        file.announce
+    } else {
+        options.announce
+    };
     let any = match announce.first() {
         Some(IpAddr::V6(_)) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
         _ => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
@@ -75,7 +79,10 @@ pub(crate) fn run(options: Options) -> Outcome {
         workers: file.workers.unwrap_or(defaults.workers),
         max_sessions: file.max_sessions.unwrap_or(defaults.max_sessions),
         ice_servers: file.ice_servers,
-        dtls_engine: options.engine.or(file.engine).map_or(defaults.dtls_engine, Into::into),
+        dtls_engine: options
+            .engine
+            .or(file.engine)
+            .map_or(defaults.dtls_engine, Into::into),
         ..defaults
     };
     let bind = match options.bind.or(file.bind) {
@@ -84,7 +91,10 @@ pub(crate) fn run(options: Options) -> Outcome {
     };
     // Before the runtime: its actors hold their counters.
     let metrics = actix_rtc::metrics::install_prometheus()?;
-    let rtc = Runtime::builder().config(config).on_data_channel(echo).start()?;
+    let rtc = Runtime::builder()
+        .config(config)
+        .on_data_channel(echo)
+        .start()?;
     actix_web::rt::System::new().block_on(serve(rtc, metrics, bind))
 }
 
@@ -141,7 +151,11 @@ async fn serve(
     });
     server.await?;
     let ended = tokio::task::spawn_blocking(move || rtc.shutdown(DRAIN)).await?;
-    Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ended {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// SIGTERM or SIGINT.

@@ -81,8 +81,13 @@ impl DtlsTransport {
             scope.dtls.certificate.store(Arc::new(certificate));
         }
         let (actor, mailbox) = Mailbox::new();
-        scope.supervisor.do_send(supervisor::Start::Dtls(mailbox, ice.actor.clone()));
-        Ok(DtlsTransport { actor, ice: ice.clone() })
+        scope
+            .supervisor
+            .do_send(supervisor::Start::Dtls(mailbox, ice.actor.clone()));
+        Ok(DtlsTransport {
+            actor,
+            ice: ice.clone(),
+        })
     }
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
@@ -109,7 +114,10 @@ impl DtlsTransport {
     pub fn local_parameters(&self) -> Parameters {
         let scope = &self.lease().scope.dtls;
         let fingerprints: Vec<Fingerprint> = scope.certificate.load().fingerprints();
-        Parameters { fingerprints, role: **scope.role.load() }
+        Parameters {
+            fingerprints,
+            role: **scope.role.load(),
+        }
     }
 
     /// Insists on a role, before `start`. Without it the peer's parameters and the ICE role
@@ -129,7 +137,9 @@ impl DtlsTransport {
         self.begin(remote).await?;
         use DtlsTransportState as S;
         let state = &self.lease().scope.dtls.state;
-        let end = state.wait(|s| matches!(s, S::Connected | S::Failed | S::Closed)).await;
+        let end = state
+            .wait(|s| matches!(s, S::Connected | S::Failed | S::Closed))
+            .await;
         match (end.state, end.failure) {
             (S::Connected, _) => Ok(()),
             (_, Some(error)) => Err(DtlsError::Failed((*error).clone())),
@@ -149,7 +159,11 @@ impl DtlsTransport {
         }
         use DtlsTransportState as S;
         let state = &self.lease().scope.dtls.state;
-        match state.wait(|s| matches!(s, S::Failed | S::Closed)).await.failure {
+        match state
+            .wait(|s| matches!(s, S::Failed | S::Closed))
+            .await
+            .failure
+        {
             Some(error) => Err(DtlsError::Failed((*error).clone())),
             None => Err(DtlsError::Closed),
         }
@@ -159,15 +173,25 @@ impl DtlsTransport {
     /// already.
     pub async fn stop(&self) {
         let scope = &self.lease().scope;
-        scope.supervisor.do_send(supervisor::CloseFrom(ActorKind::Dtls));
-        scope.dtls.state.wait(|s| s == DtlsTransportState::Closed).await;
+        scope
+            .supervisor
+            .do_send(supervisor::CloseFrom(ActorKind::Dtls));
+        scope
+            .dtls
+            .state
+            .wait(|s| s == DtlsTransportState::Closed)
+            .await;
     }
 
     /// The peer's certificates in DER, its own first; empty before `connected`.
     #[doc(alias = "getRemoteCertificates")]
     pub fn remote_certificates(&self) -> Vec<Bytes> {
         let established = self.lease().scope.dtls.established.load();
-        established.as_ref().and_then(|e| e.peer_certificate.clone()).into_iter().collect()
+        established
+            .as_ref()
+            .and_then(|e| e.peer_certificate.clone())
+            .into_iter()
+            .collect()
     }
 
     /// The IANA name of the cipher suite; `None` before `connected`.
@@ -183,7 +207,14 @@ impl DtlsTransport {
     /// The keys for SRTP (RFC 5764 §4.2); `None` before `connected`, and where no profile was
     /// agreed on.
     pub fn srtp_keying_material(&self) -> Option<SrtpKeyingMaterial> {
-        self.lease().scope.dtls.established.load().as_ref()?.srtp.clone()
+        self.lease()
+            .scope
+            .dtls
+            .established
+            .load()
+            .as_ref()?
+            .srtp
+            .clone()
     }
 
     /// Exports keying material for another protocol (RFC 5705).
@@ -198,7 +229,12 @@ impl DtlsTransport {
     ) -> Result<Vec<u8>, ExportError> {
         let (reply, answer) = oneshot::channel();
         let context = Bytes::copy_from_slice(context);
-        self.actor.do_send(Export { label: label.to_owned(), context, length, reply });
+        self.actor.do_send(Export {
+            label: label.to_owned(),
+            context,
+            length,
+            reply,
+        });
         answer.await.unwrap_or(Err(ExportError::NotConnected))
     }
 

@@ -1,9 +1,21 @@
 //! The DTLS actor: runs the handshake over the pair that ICE found, opens the peer's records for
 //! SCTP, and seals ours.
 
+#[cfg(feature = "dtls-webrtc")]
+mod conn_guard;
+#[cfg(feature = "dtls-webrtc")]
+mod driver;
 mod engine;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod engine_testkit;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod guard_tests;
 mod handle;
+#[cfg(feature = "dtls-webrtc")]
+mod link;
 pub(crate) mod messages;
+#[cfg(feature = "dtls-webrtc")]
+mod webrtc;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,8 +23,8 @@ use std::time::Instant;
 use actix::prelude::*;
 use bytes::Bytes;
 
-pub(crate) use handle::Established;
 pub use handle::DtlsTransport;
+pub(crate) use handle::Established;
 
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::dtls::engine::Engine;
@@ -21,6 +33,7 @@ use crate::error::{ActorKind, DtlsError, Reason, TransportError};
 use crate::guard::Exit;
 use crate::link::{Above, DtlsToIce, DtlsToSctp, IceToDtls, Permit, SctpToDtls, Shutdown};
 use crate::metrics::Direction;
+use crate::proto::Machine;
 use crate::proto::dtls::{Event, FingerprintSet, Parameters, Role, StartError};
 use crate::scope::Scope;
 use crate::state::DtlsTransportState;
@@ -41,6 +54,7 @@ pub(crate) struct DtlsActor {
     writable: Option<IceSide>,
     started_at: Option<Instant>,
     opened: Vec<Bytes>,
+    closing: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +70,10 @@ impl DtlsActor {
         supervisor: Recipient<StateChanged>,
         exit: Exit,
     ) -> DtlsActor {
-        let kind = scope.options.dtls_engine.unwrap_or(scope.config.dtls_engine);
+        let kind = scope
+            .options
+            .dtls_engine
+            .unwrap_or(scope.config.dtls_engine);
         let certificate = scope.dtls.certificate.load().as_ref().clone();
         let wake = ctx.address();
         let wake = Arc::new(move || wake.do_send(Wake));
@@ -72,12 +89,17 @@ impl DtlsActor {
             writable: None,
             started_at: None,
             opened: Vec::new(),
+            closing: false,
         }
     }
 
     fn start(&mut self, remote: Parameters) -> Result<(), DtlsError> {
         if let Some(known) = &self.remote {
-            return if *known == remote { Ok(()) } else { Err(DtlsError::AlreadyStarted) };
+            return if *known == remote {
+                Ok(())
+            } else {
+                Err(DtlsError::AlreadyStarted)
+            };
         }
         // Before a packet is sent: fingerprints that cannot match anything are the caller's error.
         FingerprintSet::new(&remote.fingerprints)
@@ -103,20 +125,23 @@ impl DtlsActor {
         self.started_at = Some(now());
         if let Err(error) = self.engine.start(now(), role, &remote.fingerprints) {
             let reason = Reason::DtlsStart(error);
-            self.exit.clone().fail(ctx, TransportError::new(ActorKind::Dtls, reason));
+            self.exit
+                .clone()
+                .fail(ctx, TransportError::new(ActorKind::Dtls, reason));
         }
     }
 
     /// Takes out of the engine what it has to send and to say.
-    fn drain(&mut self, permit: Option<Permit>) {
+    fn drain(&mut self, ctx: &mut Context<Self>, permit: Option<Permit>) {
         let now = now();
         let mut records = Vec::new();
         while let Some(segments) = self.engine.poll_transmit(now) {
             records.push(segments);
         }
         if !records.is_empty() {
-            let (count, bytes) =
-                records.iter().fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
+            let (count, bytes) = records
+                .iter()
+                .fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
             let metrics = self.scope.metrics.actor(ActorKind::Dtls);
             metrics.traffic(Direction::Out, count, bytes);
             self.ice.do_send(DtlsToIce(records));
@@ -134,9 +159,14 @@ impl DtlsActor {
             above.do_send(DtlsToSctp::Packets { packets, permit });
         }
         self.alarm.set(self.engine.poll_timeout());
+        if self.closing && self.engine.is_flushed() {
+            self.scope.dtls.state.set(DtlsTransportState::Closed);
+            ctx.stop();
+        }
     }
 
     fn handle_event(&mut self, event: Event) {
+        tracing::debug!(session = %self.scope.id, state = self.engine.state().as_str(), ?event);
         match event {
             // Collected by `drain`.
             Event::ApplicationData(_) => {}
@@ -148,13 +178,17 @@ impl DtlsActor {
                     by_role[usize::from(role == Role::Server)].record(took);
                 }
                 let established = Established::of(&self.engine);
-                self.scope.dtls.established.store(Some(Arc::new(established)));
+                self.scope
+                    .dtls
+                    .established
+                    .store(Some(Arc::new(established)));
                 self.scope.dtls.state.set(DtlsTransportState::Connected);
                 self.tell_above();
             }
             Event::Failed(reason) => {
                 self.opened.clear();
-                self.scope.fail(TransportError::new(ActorKind::Dtls, Reason::Dtls(reason)));
+                self.scope
+                    .fail(TransportError::new(ActorKind::Dtls, Reason::Dtls(reason)));
             }
             Event::Closed => {
                 if let Some(above) = &self.above {
@@ -183,9 +217,9 @@ impl Actor for DtlsActor {
 impl Supervised for DtlsActor {}
 
 impl OnAlarm for DtlsActor {
-    fn on_alarm(&mut self, _: &mut Context<Self>) {
+    fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.engine.handle_timeout(now());
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -202,12 +236,12 @@ impl Handler<IceToDtls> for DtlsActor {
                 for datagram in &datagrams {
                     self.engine.handle_datagram(now, datagram);
                 }
-                self.drain(Some(permit));
+                self.drain(ctx, Some(permit));
             }
             IceToDtls::Writable { controlling } => {
                 self.writable = Some(IceSide { controlling });
                 self.begin_handshake(ctx);
-                self.drain(None);
+                self.drain(ctx, None);
             }
         }
     }
@@ -216,7 +250,7 @@ impl Handler<IceToDtls> for DtlsActor {
 impl Handler<SctpToDtls> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, SctpToDtls(packets): SctpToDtls, _: &mut Context<Self>) {
+    fn handle(&mut self, SctpToDtls(packets): SctpToDtls, ctx: &mut Context<Self>) {
         let now = now();
         for packet in &packets {
             if let Err(error) = self.engine.send(now, packet) {
@@ -224,17 +258,17 @@ impl Handler<SctpToDtls> for DtlsActor {
                 tracing::trace!(session = %self.scope.id, %error, "packet not sealed");
             }
         }
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
 impl Handler<Above<DtlsToSctp>> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, _: &mut Context<Self>) {
+    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, ctx: &mut Context<Self>) {
         self.above = Some(sctp);
         self.tell_above();
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -247,7 +281,7 @@ impl Handler<Start> for DtlsActor {
             self.begin_handshake(ctx);
         }
         let _ = message.taken.send(taken);
-        self.drain(None);
+        self.drain(ctx, None);
     }
 }
 
@@ -255,7 +289,12 @@ impl Handler<Export> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, message: Export, _: &mut Context<Self>) {
-        let Export { label, context, length, reply } = message;
+        let Export {
+            label,
+            context,
+            length,
+            reply,
+        } = message;
         let _ = reply.send(self.engine.export_keying_material(&label, &context, length));
     }
 }
@@ -264,15 +303,15 @@ impl Handler<GetCounters> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, GetCounters(reply): GetCounters, _: &mut Context<Self>) {
-        let _ = reply.send(self.engine.counters().clone());
+        let _ = reply.send(*self.engine.counters());
     }
 }
 
 impl Handler<Wake> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
-        self.drain(None);
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.drain(ctx, None);
     }
 }
 
@@ -281,8 +320,8 @@ impl Handler<Shutdown> for DtlsActor {
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.engine.close(now());
-        self.drain(None);
-        self.scope.dtls.state.set(DtlsTransportState::Closed);
-        ctx.stop();
+        // An engine with tasks of its own says goodbye a little later.
+        self.closing = true;
+        self.drain(ctx, None);
     }
 }

@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 use super::GathererActor;
 use super::messages::Gather;
 use crate::error::GatherError;
+use crate::error::InvalidState;
 use crate::event::{EventStream, IceGathererEvent};
 use crate::ice::IceTransport;
-use crate::error::InvalidState;
 use crate::proto::gather::IceServer;
 use crate::proto::ice::{Candidate, Parameters};
 use crate::scope::Lease;
@@ -60,7 +60,9 @@ impl IceGatherer {
         }
         let state = &self.lease.scope.gatherer.state;
         use IceGathererState as S;
-        let end = state.wait(|s| matches!(s, S::Complete | S::Closed | S::Failed)).await;
+        let end = state
+            .wait(|s| matches!(s, S::Complete | S::Closed | S::Failed))
+            .await;
         match (end.state, end.failure) {
             (S::Failed, Some(error)) => Err(GatherError::Failed((*error).clone())),
             (S::Complete, _) => Ok(()),

@@ -19,5 +19,9 @@ pub(crate) fn addresses(loopback: bool) -> io::Result<Vec<IpAddr>> {
         }
     }
     let outside: Vec<IpAddr> = all.iter().copied().filter(|ip| !ip.is_loopback()).collect();
-    Ok(if loopback || outside.is_empty() { all } else { outside })
+    Ok(if loopback || outside.is_empty() {
+        all
+    } else {
+        outside
+    })
 }

@@ -95,11 +95,17 @@ impl GathererActor {
     }
 
     /// Opens sockets and begins to gather.
-    fn gather(&mut self, ctx: &mut Context<Self>, servers: &[IceServer]) -> Result<(), GatherError> {
+    fn gather(
+        &mut self,
+        ctx: &mut Context<Self>,
+        servers: &[IceServer],
+    ) -> Result<(), GatherError> {
         let now = now();
         // Before anything else: a URL that makes no sense is the caller's error.
         for server in servers {
-            server.parse().map_err(|error| GatherError::BadServer(error.to_string()))?;
+            server
+                .parse()
+                .map_err(|error| GatherError::BadServer(error.to_string()))?;
         }
         let bases = match &self.mux {
             Some(mux) => mux.bases(),
@@ -144,7 +150,11 @@ impl GathererActor {
             let why = last_error.unwrap_or_else(|| "this host has no address".into());
             return Err(fail(Reason::SocketBind, &why));
         }
-        Ok(self.sockets.keys().map(|address| Base::udp(*address)).collect())
+        Ok(self
+            .sockets
+            .keys()
+            .map(|address| Base::udp(*address))
+            .collect())
     }
 
     /// Takes out of the machine what it has to send and to say.
@@ -154,7 +164,9 @@ impl GathererActor {
             while let Some(transmit) = self.machine.poll_transmit(now) {
                 self.send_request(transmit.path, transmit.datagram);
             }
-            let Some(event) = self.machine.poll_event() else { break };
+            let Some(event) = self.machine.poll_event() else {
+                break;
+            };
             match event {
                 gather::Event::StateChanged(state) => self.state_changed(state),
                 gather::Event::Candidate(gathered) => self.found(&gathered),
@@ -162,7 +174,8 @@ impl GathererActor {
                 gather::Event::Allocate(allocation) => {
                     let detail = "relays are not supported yet".to_owned();
                     let failure = Failure::Connect { detail };
-                    self.machine.handle_allocation_failed(now, allocation.id, failure);
+                    self.machine
+                        .handle_allocation_failed(now, allocation.id, failure);
                 }
                 gather::Event::ServerFailed(failed) => {
                     tracing::debug!(session = %self.scope.id, %failed, "ICE server");
@@ -193,7 +206,13 @@ impl GathererActor {
     }
 
     fn found(&mut self, gathered: &Gathered) {
-        let Gathered { address, base, related, protocol, .. } = *gathered;
+        let Gathered {
+            address,
+            base,
+            related,
+            protocol,
+            ..
+        } = *gathered;
         // The server is part of the foundation (RFC 8445 §5.1.1.3), as far as it is known here.
         let server = match gathered.url.as_ref().map(|url| url.host()) {
             Some(Host::Ip(ip)) => *ip,
@@ -208,7 +227,11 @@ impl GathererActor {
             GatheredKind::Relayed => Candidate::relayed(address, related, server),
         };
         self.candidates.push((candidate.clone(), base));
-        let shown = self.candidates.iter().map(|(candidate, _)| candidate.clone()).collect();
+        let shown = self
+            .candidates
+            .iter()
+            .map(|(candidate, _)| candidate.clone())
+            .collect();
         self.scope.gatherer.candidates.store(Arc::new(shown));
         self.send_event(IceGathererEvent::Candidate(candidate.clone()));
         self.tell_ice(GathererToIce::Candidate { candidate, base });
@@ -262,7 +285,10 @@ impl GathererActor {
 
     /// Whether a datagram is a STUN server's answer.
     fn is_for_us(&mut self, path: Path, segments: &Segments) -> bool {
-        segments.count() == 1 && self.machine.handle_datagram(now(), path, segments.contents())
+        segments.count() == 1
+            && self
+                .machine
+                .handle_datagram(now(), path, segments.contents())
     }
 
     fn lose_socket(&mut self, ctx: &mut Context<Self>, base: SocketAddr, error: &std::io::Error) {
@@ -289,7 +315,11 @@ impl GathererActor {
     }
 
     fn send_check(&mut self, path: Path, datagram: Bytes) {
-        count(&self.scope, Direction::Out, std::iter::once(&Segments::from(datagram.clone())));
+        count(
+            &self.scope,
+            Direction::Out,
+            std::iter::once(&Segments::from(datagram.clone())),
+        );
         let sent = match (&self.lease, self.sockets.get_mut(&path.local)) {
             (Some(lease), _) => lease.send_check(path, datagram),
             (None, Some(udp)) => udp.send(path, &Segments::from(datagram)),
@@ -312,7 +342,11 @@ impl GathererActor {
 
     fn after_send(&self, path: Path, sent: Sent, datagrams: usize) {
         if sent != Sent::Accepted {
-            self.scope.metrics.gatherer.send_refused.increment(datagrams as u64);
+            self.scope
+                .metrics
+                .gatherer
+                .send_refused
+                .increment(datagrams as u64);
         }
         if sent == Sent::Refused {
             self.tell_ice(GathererToIce::SendFailed(path));
@@ -334,9 +368,13 @@ fn is_passing(error: &std::io::Error) -> bool {
 }
 
 fn count<'a>(scope: &Scope, direction: Direction, batch: impl Iterator<Item = &'a Segments>) {
-    let (datagrams, bytes) =
-        batch.fold((0, 0), |(count, bytes), s| (count + s.count(), bytes + s.len()));
-    scope.metrics.actor(ActorKind::Gatherer).traffic(direction, datagrams, bytes);
+    let (datagrams, bytes) = batch.fold((0, 0), |(count, bytes), s| {
+        (count + s.count(), bytes + s.len())
+    });
+    scope
+        .metrics
+        .actor(ActorKind::Gatherer)
+        .traffic(direction, datagrams, bytes);
 }
 
 impl Actor for GathererActor {
@@ -385,7 +423,10 @@ impl GathererActor {
             lease.set_ice(ice.clone());
         }
         for (candidate, base) in &self.candidates {
-            ice.do_send(GathererToIce::Candidate { candidate: candidate.clone(), base: *base });
+            ice.do_send(GathererToIce::Candidate {
+                candidate: candidate.clone(),
+                base: *base,
+            });
         }
         if self.scope.gatherer.state.get() == IceGathererState::Complete {
             ice.do_send(GathererToIce::Complete);
@@ -405,10 +446,14 @@ fn look_up(ctx: &mut Context<GathererActor>, lookup: Lookup) {
             Err(_) => Err(LookupError::Timeout),
         }
     };
-    ctx.spawn(actix::fut::wrap_future(query).map(move |found, actor: &mut GathererActor, ctx| {
-        actor.machine.handle_lookup(now(), id, found.as_deref().map_err(|error| *error));
-        actor.drain(ctx);
-    }));
+    ctx.spawn(
+        actix::fut::wrap_future(query).map(move |found, actor: &mut GathererActor, ctx| {
+            actor
+                .machine
+                .handle_lookup(now(), id, found.as_deref().map_err(|error| *error));
+            actor.drain(ctx);
+        }),
+    );
 }
 
 impl OnAlarm for GathererActor {

@@ -70,7 +70,14 @@ impl Udp {
         let bound = canonical(socket.local_addr()?);
         let tells_destination = bound.ip().is_unspecified();
         let waiting = VecDeque::new();
-        Ok(Udp { socket, state, bound, tells_destination, waiting, waiting_bytes: 0 })
+        Ok(Udp {
+            socket,
+            state,
+            bound,
+            tells_destination,
+            waiting,
+            waiting_bytes: 0,
+        })
     }
 
     /// On a wildcard socket whose addresses are not told to peers: the bound address stands for
@@ -114,7 +121,8 @@ impl Udp {
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BUFFERS] =
                 std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
             let received = self.socket.try_io(Interest::READABLE, || {
-                self.state.recv(UdpSockRef::from(&self.socket), &mut buffers, &mut metas)
+                self.state
+                    .recv(UdpSockRef::from(&self.socket), &mut buffers, &mut metas)
             })?;
             for (meta, buffer) in metas[..received].iter().zip(&buffers) {
                 if meta.len == 0 {
@@ -131,9 +139,7 @@ impl Udp {
     /// On a wildcard socket, the address that the peer has sent to.
     fn local(&self, destination: Option<IpAddr>) -> SocketAddr {
         match destination {
-            Some(ip) if self.tells_destination => {
-                canonical(SocketAddr::new(ip, self.bound.port()))
-            }
+            Some(ip) if self.tells_destination => canonical(SocketAddr::new(ip, self.bound.port())),
             _ => self.bound,
         }
     }
@@ -178,7 +184,10 @@ impl Udp {
         let size = segments.segment_size();
         // Nothing but the last piece is sent twice if the system has no room for it: datagrams
         // may be duplicated.
-        for piece in segments.contents().chunks(size.saturating_mul(at_once).max(1)) {
+        for piece in segments
+            .contents()
+            .chunks(size.saturating_mul(at_once).max(1))
+        {
             let transmit = Transmit {
                 destination: path.remote,
                 ecn: None,
@@ -187,7 +196,8 @@ impl Udp {
                 src_ip: self.tells_destination.then_some(path.local.ip()),
             };
             self.socket.try_io(Interest::WRITABLE, || {
-                self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+                self.state
+                    .try_send(UdpSockRef::from(&self.socket), &transmit)
             })?;
         }
         Ok(())

@@ -41,9 +41,15 @@ impl IceTransport {
         }
         claim(&scope.ice.taken)?;
         let (actor, mailbox) = Mailbox::new();
-        scope.supervisor.do_send(supervisor::Start::Ice(mailbox, gatherer.actor.clone()));
+        scope
+            .supervisor
+            .do_send(supervisor::Start::Ice(mailbox, gatherer.actor.clone()));
         let (lease, gatherer) = (gatherer.lease.clone(), gatherer.actor.clone());
-        Ok(IceTransport { lease, actor, gatherer })
+        Ok(IceTransport {
+            lease,
+            actor,
+            gatherer,
+        })
     }
 
     /// The gatherer below.
@@ -84,12 +90,24 @@ impl IceTransport {
     /// The peer's candidates, each once, peer-reflexive ones included.
     #[doc(alias = "getRemoteCandidates")]
     pub fn remote_candidates(&self) -> Vec<Candidate> {
-        self.lease.scope.ice.remote_candidates.load().as_ref().clone()
+        self.lease
+            .scope
+            .ice
+            .remote_candidates
+            .load()
+            .as_ref()
+            .clone()
     }
 
     /// The peer's parameters, `None` before [`start`](Self::start).
     pub fn remote_parameters(&self) -> Option<Parameters> {
-        self.lease.scope.ice.remote_parameters.load().as_deref().cloned()
+        self.lease
+            .scope
+            .ice
+            .remote_parameters
+            .load()
+            .as_deref()
+            .cloned()
     }
 
     /// The pair that data flows on, `None` before there is one.
@@ -125,12 +143,20 @@ impl IceTransport {
         self.actor.do_send(Start { remote, taken });
         match answer.await {
             Ok(taken) => taken,
-            Err(_) => Err(match self.lease.scope.ice.state.wait(|s| {
-                matches!(s, IceTransportState::Failed | IceTransportState::Closed)
-            }).await.failure {
-                Some(error) => IceError::Failed((*error).clone()),
-                None => IceError::Closed,
-            }),
+            Err(_) => Err(
+                match self
+                    .lease
+                    .scope
+                    .ice
+                    .state
+                    .wait(|s| matches!(s, IceTransportState::Failed | IceTransportState::Closed))
+                    .await
+                    .failure
+                {
+                    Some(error) => IceError::Failed((*error).clone()),
+                    None => IceError::Closed,
+                },
+            ),
         }
     }
 
@@ -160,8 +186,14 @@ impl IceTransport {
     /// Harmless when closed already.
     pub async fn stop(&self) {
         let scope = &self.lease.scope;
-        scope.supervisor.do_send(supervisor::CloseFrom(ActorKind::Ice));
-        scope.ice.state.wait(|s| s == IceTransportState::Closed).await;
+        scope
+            .supervisor
+            .do_send(supervisor::CloseFrom(ActorKind::Ice));
+        scope
+            .ice
+            .state
+            .wait(|s| s == IceTransportState::Closed)
+            .await;
     }
 
     /// What happens from now on.

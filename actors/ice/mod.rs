@@ -89,7 +89,9 @@ impl IceActor {
                 }
             }
         }
-        metrics.actor(ActorKind::Ice).traffic(Direction::In, count, bytes);
+        metrics
+            .actor(ActorKind::Ice)
+            .traffic(Direction::In, count, bytes);
         if let Some(above) = &self.above
             && !datagrams.is_empty()
         {
@@ -104,7 +106,8 @@ impl IceActor {
             self.checks.push((transmit.path, transmit.datagram));
         }
         if !self.checks.is_empty() {
-            self.gatherer.do_send(IceToGatherer::Checks(std::mem::take(&mut self.checks)));
+            self.gatherer
+                .do_send(IceToGatherer::Checks(std::mem::take(&mut self.checks)));
         }
         while let Some(event) = self.agent.poll_event() {
             self.handle_event(ctx, event);
@@ -129,8 +132,12 @@ impl IceActor {
                 }
             }
             Event::SelectedPairChanged(pair) => {
-                scope.ice.selected.store(Some(Arc::new((*pair).clone())));
-                self.send_event(IceTransportEvent::SelectedPairChange(*pair));
+                if let Some(rtt) = pair.rtt {
+                    scope.metrics.ice.rtt_seconds.record(rtt);
+                }
+                let pair = Arc::new(*pair);
+                scope.ice.selected.store(Some(pair.clone()));
+                self.send_event(IceTransportEvent::SelectedPairChange(pair));
             }
             Event::RemoteCandidate(candidate) => {
                 self.publish_remote_candidates();
@@ -167,8 +174,12 @@ impl IceActor {
 
     /// New credentials, shown to the application and known to the worker's shared port.
     fn publish_local_parameters(&self, parameters: &Parameters) {
-        self.gatherer.do_send(IceToGatherer::Ufrag(parameters.username_fragment.clone()));
-        self.scope.gatherer.parameters.store(Arc::new(parameters.clone()));
+        self.gatherer
+            .do_send(IceToGatherer::Ufrag(parameters.username_fragment.clone()));
+        self.scope
+            .gatherer
+            .parameters
+            .store(Arc::new(parameters.clone()));
     }
 
     fn start(&mut self, remote: Parameters) -> Result<(), IceError> {
@@ -178,7 +189,10 @@ impl IceActor {
             _ => {}
         }
         self.agent.start(now(), remote.clone())?;
-        self.scope.ice.remote_parameters.store(Some(Arc::new(remote)));
+        self.scope
+            .ice
+            .remote_parameters
+            .store(Some(Arc::new(remote)));
         Ok(())
     }
 }
@@ -200,7 +214,8 @@ impl Supervised for IceActor {
         *self = IceActor::new(ctx, scope, gatherer, supervisor, exit);
         self.above = above;
         for (candidate, base) in bases {
-            self.agent.add_local_candidate(now(), candidate.clone(), base);
+            self.agent
+                .add_local_candidate(now(), candidate.clone(), base);
             self.bases.push((candidate, base));
         }
         self.scope.ice.selected.store(None);
@@ -248,13 +263,15 @@ impl Handler<DtlsToIce> for IceActor {
     type Result = ();
 
     fn handle(&mut self, DtlsToIce(segments): DtlsToIce, _: &mut Context<Self>) {
-        let (count, bytes) =
-            segments.iter().fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
+        let (count, bytes) = segments
+            .iter()
+            .fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
         match self.agent.send_path() {
             Some(path) => {
                 let metrics = self.scope.metrics.actor(ActorKind::Ice);
                 metrics.traffic(Direction::Out, count, bytes);
-                self.gatherer.do_send(IceToGatherer::Data { path, segments });
+                self.gatherer
+                    .do_send(IceToGatherer::Data { path, segments });
             }
             // Without consent nothing may be sent (RFC 7675 §5.1); DTLS and SCTP send it again.
             None => self.scope.metrics.ice.no_pair.increment(count as u64),

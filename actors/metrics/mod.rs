@@ -16,7 +16,10 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 pub use prometheus::{InstallError, PrometheusHandle, install_prometheus};
 
 use crate::error::{ActorKind, Reason};
-use crate::state::State;
+use crate::state::{
+    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
+    State,
+};
 
 /// The metrics that a runtime's actors share.
 #[derive(Debug)]
@@ -99,10 +102,13 @@ impl Direction {
 impl Metrics {
     pub(crate) fn new() -> Arc<Metrics> {
         names::describe();
+        StateGauge::<IceGathererState>::register();
+        StateGauge::<IceTransportState>::register();
+        StateGauge::<DtlsTransportState>::register();
+        StateGauge::<SctpTransportState>::register();
+        StateGauge::<SessionState>::register();
         let miss = |reason| counter!(names::MUX_MISSES, "reason" => reason);
-        let dropped = |actor: ActorKind, reason| {
-            counter!(names::DATAGRAMS_DROPPED, "actor" => actor.as_str(), "reason" => reason)
-        };
+        let dropped = |actor: ActorKind, reason| counter!(names::DATAGRAMS_DROPPED, "actor" => actor.as_str(), "reason" => reason);
         let by_direction = |name| Direction::ALL.map(|d| counter!(name, "direction" => d.as_str()));
         Arc::new(Metrics {
             actors: ActorKind::ALL.map(ActorMetrics::new),
@@ -151,8 +157,7 @@ impl ActorMetrics {
     fn new(kind: ActorKind) -> ActorMetrics {
         let actor = kind.as_str();
         let traffic = |name| {
-            Direction::ALL
-                .map(|d| counter!(name, "actor" => actor, "direction" => d.as_str()))
+            Direction::ALL.map(|d| counter!(name, "actor" => actor, "direction" => d.as_str()))
         };
         ActorMetrics {
             kind,
@@ -190,7 +195,10 @@ pub(crate) struct StateGauge<S: State> {
 impl<S: State> StateGauge<S> {
     pub(crate) fn new() -> StateGauge<S> {
         Self::instances(S::NEW).increment(1.0);
-        StateGauge { current: std::sync::Mutex::new(S::NEW), kind: PhantomData }
+        StateGauge {
+            current: std::sync::Mutex::new(S::NEW),
+            kind: PhantomData,
+        }
     }
 
     /// Counts the transition and moves the instance.
@@ -200,7 +208,10 @@ impl<S: State> StateGauge<S> {
             counter!(names::TRANSITIONS, "actor" => actor, "from" => from_label, "to" => to_label)
                 .increment(1);
         }
-        let mut current = self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut current = self
+            .current
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         Self::instances(*current).decrement(1.0);
         *current = to;
         Self::instances(to).increment(1.0);
@@ -223,7 +234,10 @@ impl<S: State> StateGauge<S> {
 
 impl<S: State> Drop for StateGauge<S> {
     fn drop(&mut self) {
-        let current = self.current.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let current = self
+            .current
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         Self::instances(*current).decrement(1.0);
     }
 }

@@ -24,8 +24,9 @@ pub(super) const SESSION_CONNECT: &str = "rtc_session_connect_seconds";
 pub(super) const SESSION_LIFE: &str = "rtc_session_seconds";
 
 /// Round trips, in seconds.
-pub(super) const RTT_BUCKETS: &[f64] =
-    &[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0];
+pub(super) const RTT_BUCKETS: &[f64] = &[
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0,
+];
 
 /// Times to connect, in seconds.
 pub(super) const CONNECT_BUCKETS: &[f64] = &[
@@ -36,7 +37,10 @@ pub(super) const CONNECT_BUCKETS: &[f64] = &[
 pub(super) const LIFE_BUCKETS: &[f64] = &[1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0];
 
 /// Every histogram with its buckets: without them the exporter makes a summary.
-#[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "only an exporter has buckets"))]
+#[cfg_attr(
+    not(feature = "prometheus"),
+    expect(dead_code, reason = "only an exporter has buckets")
+)]
 pub(super) const HISTOGRAMS: &[(&str, &[f64])] = &[
     (ICE_RTT, RTT_BUCKETS),
     (DTLS_HANDSHAKE, CONNECT_BUCKETS),
@@ -51,18 +55,40 @@ pub(super) fn describe() {
     describe_counter!(RESTARTS, "Restarts of actors by their supervisor");
     describe_counter!(DATAGRAMS, "Datagrams, or packets, through each actor");
     describe_counter!(BYTES, Unit::Bytes, "Bytes through each actor");
-    describe_counter!(DATAGRAMS_DROPPED, "Datagrams that an actor dropped, by reason");
-    describe_counter!(MUX_MISSES, "Datagrams on a shared port that belong to no session");
+    describe_counter!(
+        DATAGRAMS_DROPPED,
+        "Datagrams that an actor dropped, by reason"
+    );
+    describe_counter!(
+        MUX_MISSES,
+        "Datagrams on a shared port that belong to no session"
+    );
     describe_counter!(ICE_RESTARTS, "ICE restarts, from either side");
-    describe_histogram!(ICE_RTT, Unit::Seconds, "Round-trip time of the selected pair");
-    describe_histogram!(DTLS_HANDSHAKE, Unit::Seconds, "Duration of completed DTLS handshakes");
+    describe_histogram!(
+        ICE_RTT,
+        Unit::Seconds,
+        "Round-trip time of the selected pair"
+    );
+    describe_histogram!(
+        DTLS_HANDSHAKE,
+        Unit::Seconds,
+        "Duration of completed DTLS handshakes"
+    );
     describe_counter!(SCTP_MESSAGES, "Messages of data channels");
-    describe_counter!(SCTP_MESSAGE_BYTES, Unit::Bytes, "Bytes of messages of data channels");
+    describe_counter!(
+        SCTP_MESSAGE_BYTES,
+        Unit::Bytes,
+        "Bytes of messages of data channels"
+    );
     describe_counter!(SCTP_BACKPRESSURE, "Sends that had to wait for room");
     describe_counter!(SCTP_RETRANSMITS, "Retransmitted SCTP chunks");
     describe_gauge!(SCTP_CHANNELS, "Open data channels");
     describe_gauge!(SESSIONS, "Live sessions by state");
     describe_counter!(SESSIONS_TOTAL, "Sessions by how they fared");
-    describe_histogram!(SESSION_CONNECT, Unit::Seconds, "Time from opening to connected");
+    describe_histogram!(
+        SESSION_CONNECT,
+        Unit::Seconds,
+        "Time from opening to connected"
+    );
     describe_histogram!(SESSION_LIFE, Unit::Seconds, "How long sessions lived");
 }

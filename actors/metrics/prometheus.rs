@@ -26,5 +26,7 @@ pub fn install_prometheus() -> Result<PrometheusHandle, InstallError> {
             .set_buckets_for_metric(Matcher::Full((*name).into()), buckets)
             .map_err(|e| InstallError::Taken(e.to_string()))?;
     }
-    builder.install_recorder().map_err(|e| InstallError::Taken(e.to_string()))
+    builder
+        .install_recorder()
+        .map_err(|e| InstallError::Taken(e.to_string()))
 }

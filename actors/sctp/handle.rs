@@ -40,7 +40,10 @@ impl SctpTransport {
     /// When the DTLS transport is closed or carries an SCTP transport already.
     pub fn new(dtls: &DtlsTransport) -> Result<SctpTransport, InvalidState> {
         let scope = &dtls.lease().scope;
-        if matches!(dtls.state(), DtlsTransportState::Closed | DtlsTransportState::Failed) {
+        if matches!(
+            dtls.state(),
+            DtlsTransportState::Closed | DtlsTransportState::Failed
+        ) {
             return Err(InvalidState::Closed);
         }
         claim(&scope.sctp.taken)?;
@@ -52,7 +55,11 @@ impl SctpTransport {
             lease: Arc::downgrade(dtls.lease()),
             incoming: sender,
         });
-        Ok(SctpTransport { actor, dtls: dtls.clone(), incoming: Arc::new(Mutex::new(incoming)) })
+        Ok(SctpTransport {
+            actor,
+            dtls: dtls.clone(),
+            incoming: Arc::new(Mutex::new(incoming)),
+        })
     }
 
     fn lease(&self) -> &Arc<Lease> {
@@ -107,7 +114,13 @@ impl SctpTransport {
     /// before [`start`](Self::start).
     #[doc(alias = "maxMessageSize")]
     pub fn max_message_size(&self) -> Option<u32> {
-        self.lease().scope.sctp.max_message_size.load().as_deref().copied()
+        self.lease()
+            .scope
+            .sctp
+            .max_message_size
+            .load()
+            .as_deref()
+            .copied()
     }
 
     /// Sets the association up, as soon as DTLS is connected; resolves when it is. `None` as
@@ -124,7 +137,9 @@ impl SctpTransport {
         self.begin(remote, remote_port).await?;
         use SctpTransportState as S;
         let state = &self.lease().scope.sctp.state;
-        let end = state.wait(|s| matches!(s, S::Connected | S::Failed | S::Closed)).await;
+        let end = state
+            .wait(|s| matches!(s, S::Connected | S::Failed | S::Closed))
+            .await;
         match (end.state, end.failure) {
             (S::Connected, _) => Ok(()),
             (_, Some(error)) => Err(SctpError::Failed((*error).clone())),
@@ -143,13 +158,21 @@ impl SctpTransport {
         }
         let (taken, answer) = oneshot::channel();
         let remote_port = remote_port.unwrap_or(DEFAULT_PORT);
-        self.actor.do_send(Start { remote, remote_port, taken });
+        self.actor.do_send(Start {
+            remote,
+            remote_port,
+            taken,
+        });
         if let Ok(taken) = answer.await {
             return taken;
         }
         use SctpTransportState as S;
         let state = &self.lease().scope.sctp.state;
-        match state.wait(|s| matches!(s, S::Failed | S::Closed)).await.failure {
+        match state
+            .wait(|s| matches!(s, S::Failed | S::Closed))
+            .await
+            .failure
+        {
             Some(error) => Err(SctpError::Failed((*error).clone())),
             None => Err(SctpError::Closed),
         }
@@ -159,8 +182,14 @@ impl SctpTransport {
     /// transport. Harmless when closed already.
     pub async fn stop(&self) {
         let scope = &self.lease().scope;
-        scope.supervisor.do_send(supervisor::CloseFrom(ActorKind::Sctp));
-        scope.sctp.state.wait(|s| s == SctpTransportState::Closed).await;
+        scope
+            .supervisor
+            .do_send(supervisor::CloseFrom(ActorKind::Sctp));
+        scope
+            .sctp
+            .state
+            .wait(|s| s == SctpTransportState::Closed)
+            .await;
     }
 
     /// Opens a data channel, now or as soon as the association is there; its
@@ -176,7 +205,11 @@ impl SctpTransport {
         options: ChannelOptions,
     ) -> Result<DataChannel, OpenError> {
         let (reply, answer) = oneshot::channel();
-        self.actor.do_send(Open { label: label.into(), options, reply });
+        self.actor.do_send(Open {
+            label: label.into(),
+            options,
+            reply,
+        });
         answer.await.unwrap_or(Err(OpenError::Closed))
     }
 

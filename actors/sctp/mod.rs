@@ -72,7 +72,10 @@ impl SctpActor {
         SctpActor {
             association: Association::new(config, scope.random()),
             alarm: Alarm::start(ctx),
-            port: Arc::new(Port::new(ctx.address())),
+            port: Arc::new(Port::new(
+                ctx.address(),
+                scope.metrics.sctp.backpressure.clone(),
+            )),
             scope,
             dtls,
             supervisor,
@@ -94,7 +97,11 @@ impl SctpActor {
         }
         if let Some(known) = &self.remote {
             let same = known.0 == remote && known.1 == port;
-            return if same { Ok(()) } else { Err(SctpError::AlreadyStarted) };
+            return if same {
+                Ok(())
+            } else {
+                Err(SctpError::AlreadyStarted)
+            };
         }
         // The smaller of both sides' limits; 0 is none (RFC 8841 §6.1).
         let ours = self.scope.config.sctp.max_message_size;
@@ -103,7 +110,10 @@ impl SctpActor {
             theirs => theirs.min(ours),
         };
         self.port.max_message_size.store(limit, Ordering::Release);
-        self.scope.sctp.max_message_size.store(Some(Arc::new(limit)));
+        self.scope
+            .sctp
+            .max_message_size
+            .store(Some(Arc::new(limit)));
         self.remote = Some((remote, port));
         self.scope.sctp.state.set(SctpTransportState::Connecting);
         self.supervisor.do_send(StateChanged);
@@ -117,7 +127,7 @@ impl SctpActor {
             (&self.remote, self.dtls_client, self.begun)
         {
             self.begun = true;
-            self.association.start(now(), client, remote.clone(), *port);
+            self.association.start(now(), client, *remote, *port);
         }
     }
 
@@ -129,7 +139,9 @@ impl SctpActor {
             while let Some(packet) = self.association.poll_transmit(now) {
                 packets.push(packet);
             }
-            let Some(event) = self.association.poll_event() else { break };
+            let Some(event) = self.association.poll_event() else {
+                break;
+            };
             self.handle_event(ctx, event);
         }
         if !packets.is_empty() {
@@ -156,7 +168,8 @@ impl SctpActor {
             // The handles keep their own accounts.
             Event::BufferedAmountLow(_) | Event::Writable(_) => {}
             Event::Failed(reason) => {
-                self.scope.fail(TransportError::new(ActorKind::Sctp, Reason::Sctp(reason)));
+                self.scope
+                    .fail(TransportError::new(ActorKind::Sctp, Reason::Sctp(reason)));
                 self.supervisor.do_send(StateChanged);
             }
             Event::Closed => {
@@ -177,7 +190,11 @@ impl SctpActor {
         let (send, receive) = (config.channel_send_limit, config.channel_receive_limit);
         let shared = Arc::new(Shared::new(id, info, self.port.clone(), send, receive));
         self.scope.sctp.add_channel(shared.clone());
-        let attached = Attached { shared: shared.clone(), held: 0, counted_open: false };
+        let attached = Attached {
+            shared: shared.clone(),
+            held: 0,
+            counted_open: false,
+        };
         self.channels.insert(id, attached);
         Some(DataChannel::new(shared, lease))
     }
@@ -193,7 +210,11 @@ impl SctpActor {
         let label = channel.label();
         // Nobody accepts channels: it closes as the handle is dropped.
         let _ = self.incoming.send(channel);
-        self.scope.events.send(SessionEvent::Sctp(SctpTransportEvent::DataChannel { label }));
+        self.scope
+            .events
+            .send(SessionEvent::Sctp(SctpTransportEvent::DataChannel {
+                label,
+            }));
     }
 
     fn channel_state(
@@ -202,7 +223,9 @@ impl SctpActor {
         state: DataChannelState,
         error: Option<ChannelError>,
     ) {
-        let Some(attached) = self.channels.get_mut(&id) else { return };
+        let Some(attached) = self.channels.get_mut(&id) else {
+            return;
+        };
         if let Some(info) = self.association.channel(id) {
             attached.shared.set_info(info);
         }
@@ -225,10 +248,14 @@ impl SctpActor {
     /// Moves what has arrived to the application, as far as its inbox has room: what stays behind
     /// closes the receive window.
     fn deliver(&mut self, id: ChannelId) {
-        let Some(attached) = self.channels.get(&id) else { return };
+        let Some(attached) = self.channels.get(&id) else {
+            return;
+        };
         let metrics = &self.scope.metrics.sctp;
         while attached.shared.has_room() {
-            let Some(message) = self.association.recv(now(), id) else { break };
+            let Some(message) = self.association.recv(now(), id) else {
+                break;
+            };
             metrics.messages[Direction::In as usize].increment(1);
             metrics.message_bytes[Direction::In as usize].increment(message.len() as u64);
             attached.shared.deliver(message);
@@ -237,7 +264,9 @@ impl SctpActor {
 
     fn send(&mut self, id: ChannelId, message: Message) {
         let size = message.len();
-        let Some(attached) = self.channels.get_mut(&id) else { return };
+        let Some(attached) = self.channels.get_mut(&id) else {
+            return;
+        };
         match self.association.send(now(), id, message) {
             Ok(()) => {
                 if attached.held == 0 {
@@ -260,7 +289,9 @@ impl SctpActor {
     fn release(&mut self) {
         let (association, channels) = (&self.association, &mut self.channels);
         self.sending.retain(|id| {
-            let Some(attached) = channels.get_mut(id) else { return false };
+            let Some(attached) = channels.get_mut(id) else {
+                return false;
+            };
             let held = association.buffered_amount(*id);
             if held < attached.held {
                 attached.shared.released(attached.held - held);
@@ -268,9 +299,14 @@ impl SctpActor {
             }
             held > 0
         });
+    }
+
+    /// Called now and then: nothing of it is urgent.
+    fn count_retransmits(&mut self) {
         let retransmits = self.association.stats().retransmitted_chunks;
-        self.scope.metrics.sctp.retransmits.increment(retransmits - self.retransmits);
-        self.retransmits = retransmits;
+        let more = retransmits.saturating_sub(self.retransmits);
+        self.scope.metrics.sctp.retransmits.increment(more);
+        self.retransmits = self.retransmits.max(retransmits);
     }
 
     fn run_commands(&mut self) {
@@ -293,6 +329,7 @@ impl Supervised for SctpActor {}
 impl OnAlarm for SctpActor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.association.handle_timeout(now());
+        self.count_retransmits();
         self.drain(ctx);
     }
 }
@@ -328,7 +365,11 @@ impl Handler<Start> for SctpActor {
     type Result = ();
 
     fn handle(&mut self, message: Start, ctx: &mut Context<Self>) {
-        let Start { remote, remote_port, taken } = message;
+        let Start {
+            remote,
+            remote_port,
+            taken,
+        } = message;
         let _ = taken.send(self.start(remote, remote_port));
         self.drain(ctx);
     }
@@ -367,15 +408,18 @@ impl Handler<Shutdown> for SctpActor {
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.closing = true;
+        self.count_retransmits();
+        if self.scope.sctp.state.get() == SctpTransportState::Failed {
+            // It stays failed until the session is over.
+            ctx.stop();
+            return;
+        }
         // What the application has sent before is part of the goodbye.
         self.run_commands();
         self.association.close(now());
         self.drain(ctx);
-        let over = matches!(
-            self.scope.sctp.state.get(),
-            SctpTransportState::New | SctpTransportState::Failed | SctpTransportState::Closed
-        );
-        if over {
+        let state = self.scope.sctp.state.get();
+        if matches!(state, SctpTransportState::New | SctpTransportState::Closed) {
             self.scope.sctp.state.set(SctpTransportState::Closed);
             self.scope.sctp.close_channels();
             ctx.stop();

@@ -52,6 +52,8 @@ impl ResponseError for Refused {
         if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
         }
-        response.content_type("text/plain; charset=utf-8").body(format!("{self}\n"))
+        response
+            .content_type("text/plain; charset=utf-8")
+            .body(format!("{self}\n"))
     }
 }

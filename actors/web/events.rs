@@ -35,7 +35,11 @@ pub(super) async fn stream(
     let first = snapshot(&session);
     // The stream does not hold the session open.
     drop(session);
-    let feed = Feed { first: Some(first), events, over: false };
+    let feed = Feed {
+        first: Some(first),
+        events,
+        over: false,
+    };
     let body = stream::unfold(feed, |mut feed| async move {
         let bytes = feed.next().await?;
         Some((Ok::<_, actix_web::Error>(bytes), feed))
@@ -71,7 +75,9 @@ impl Feed {
                 return Some(message("closed", &json!({})).into());
             };
             let closed = event == Event::Session(SessionEvent::StateChange(SessionState::Closed));
-            let Some(mut text) = render(event) else { continue };
+            let Some(mut text) = render(event) else {
+                continue;
+            };
             if closed {
                 self.over = true;
                 text.push_str(&message("closed", &json!({})));

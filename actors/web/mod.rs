@@ -43,7 +43,9 @@ pub struct Signalling {
 
 impl std::fmt::Debug for Signalling {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signalling").field("runtime", &self.runtime).finish_non_exhaustive()
+        f.debug_struct("Signalling")
+            .field("runtime", &self.runtime)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,7 +57,10 @@ impl Runtime {
 
     /// The signalling routes, to be set up further.
     pub fn signalling(&self) -> Signalling {
-        Signalling { runtime: self.clone(), authorise: None }
+        Signalling {
+            runtime: self.clone(),
+            authorise: None,
+        }
     }
 }
 
@@ -78,16 +83,25 @@ impl Signalling {
 
     /// For `App::service`: the routes at a prefix of your own.
     pub fn service(self, prefix: &str) -> impl HttpServiceFactory + 'static {
-        Mounted { signalling: self, prefix: prefix.to_owned() }
+        Mounted {
+            signalling: self,
+            prefix: prefix.to_owned(),
+        }
     }
 
     /// Whether a caller may see all sessions.
     fn allows(&self, request: &HttpRequest) -> bool {
-        let from_here = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+        let from_here = request
+            .peer_addr()
+            .is_some_and(|peer| peer.ip().to_canonical().is_loopback());
         // A proxy on this host passes on the requests of others.
         let proxied = request.headers().contains_key("x-forwarded-for")
             || request.headers().contains_key("forwarded");
-        (from_here && !proxied) || self.authorise.as_ref().is_some_and(|allowed| allowed(request))
+        (from_here && !proxied)
+            || self
+                .authorise
+                .as_ref()
+                .is_some_and(|allowed| allowed(request))
     }
 }
 

@@ -37,5 +37,7 @@ pub fn metrics(
 #[cfg(feature = "prometheus")]
 async fn scrape(handle: Data<crate::metrics::PrometheusHandle>) -> impl Responder {
     handle.run_upkeep();
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(handle.render())
 }

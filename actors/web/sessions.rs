@@ -29,13 +29,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
                 .route(web::patch().to(trickle))
                 .route(web::delete().to(delete)),
         )
-        .route("/sessions/{id}/events", web::get().to(super::events::stream))
+        .route(
+            "/sessions/{id}/events",
+            web::get().to(super::events::stream),
+        )
         .route("/sessions/{id}/stats", web::get().to(stats));
 }
 
 /// The session of a location.
 pub(super) fn find(signalling: &Signalling, id: &str) -> Result<Session, Refused> {
-    signalling.runtime.registry().get(id).ok_or(Refused::UnknownSession)
+    signalling
+        .runtime
+        .registry()
+        .get(id)
+        .ok_or(Refused::UnknownSession)
 }
 
 async fn create(
@@ -56,7 +63,7 @@ async fn create(
     let location = format!("{}/{}", request.path().trim_end_matches('/'), session.id());
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, location))
-        .insert_header(header::ETag(tag(&session)))
+        .insert_header(header::ETag(tag(session.generation())))
         .insert_header(("Accept-Patch", FRAGMENT))
         .content_type(SDP)
         .body(answer))
@@ -71,26 +78,30 @@ async fn trickle(
 ) -> Result<HttpResponse, Refused> {
     let session = find(&signalling, &id)?;
     let fragment = text(&request, payload, FRAGMENT, MAX_FRAGMENT_SIZE).await?;
-    // Browsers leave If-Match out; who sends it means it.
-    if let Some(web::Header(IfMatch::Items(tags))) = if_match
-        && !tags.iter().any(|known| known.strong_eq(&tag(&session)))
-    {
-        return Err(Refused::Stale { current: session.generation() });
-    }
-    let trickled = session.trickle(&fragment).await?;
-    let etag = header::ETag(tag(&session));
-    Ok(match trickled {
-        Trickled::Candidates => HttpResponse::NoContent().insert_header(etag).finish(),
-        Trickled::Restarted(answer) => {
-            HttpResponse::Ok().insert_header(etag).content_type(FRAGMENT).body(answer)
+    let expected = |generation| match &if_match {
+        // Browsers leave it out, which reads as an empty list; who sends it means it.
+        Some(web::Header(IfMatch::Items(tags))) if !tags.is_empty() => {
+            tags.iter().any(|known| known.strong_eq(&tag(generation)))
         }
+        _ => true,
+    };
+    let (trickled, generation) = session.trickle_if(expected, &fragment).await?;
+    let etag = header::ETag(tag(generation));
+    Ok(match trickled {
+        None => {
+            return Err(Refused::Stale {
+                current: generation,
+            });
+        }
+        Some(Trickled::Candidates) => HttpResponse::NoContent().insert_header(etag).finish(),
+        Some(Trickled::Restarted(answer)) => HttpResponse::Ok()
+            .insert_header(etag)
+            .content_type(FRAGMENT)
+            .body(answer),
     })
 }
 
-async fn delete(
-    signalling: Data<Signalling>,
-    id: Path<String>,
-) -> Result<HttpResponse, Refused> {
+async fn delete(signalling: Data<Signalling>, id: Path<String>) -> Result<HttpResponse, Refused> {
     let session = find(&signalling, &id)?;
     session.close().await;
     Ok(HttpResponse::Ok().finish())
@@ -108,10 +119,7 @@ struct Listed {
     state: &'static str,
 }
 
-async fn list(
-    signalling: Data<Signalling>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Refused> {
+async fn list(signalling: Data<Signalling>, request: HttpRequest) -> Result<HttpResponse, Refused> {
     if !signalling.allows(&request) {
         return Err(Refused::Forbidden);
     }
@@ -120,14 +128,17 @@ async fn list(
         .registry()
         .sessions()
         .iter()
-        .map(|session| Listed { id: session.id().clone(), state: session.state().as_str() })
+        .map(|session| Listed {
+            id: session.id().clone(),
+            state: session.state().as_str(),
+        })
         .collect();
     sessions.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(HttpResponse::Ok().json(sessions))
 }
 
-fn tag(session: &Session) -> EntityTag {
-    EntityTag::new_strong(session.generation().to_string())
+fn tag(generation: u64) -> EntityTag {
+    EntityTag::new_strong(generation.to_string())
 }
 
 /// The body as text, if it is of the right type and not too large.
@@ -138,7 +149,9 @@ async fn text(
     limit: usize,
 ) -> Result<String, Refused> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    let essence = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = essence.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(expected) {
         return Err(Refused::WrongType { expected });

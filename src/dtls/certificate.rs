@@ -4,6 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm,
+};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256,
     PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256,
@@ -109,14 +113,20 @@ impl Certificate {
         if key.public_key_raw() != tbs.subject_public_key_info().subject_public_key.raw_bytes() {
             return Err(CertificateError::KeyMismatch);
         }
-        let key_type = if key.is_compatible(&PKCS_ECDSA_P256_SHA256) {
-            KeyType::EcdsaP256
+        let (key_type, private_key) = if key.is_compatible(&PKCS_ECDSA_P256_SHA256) {
+            (
+                KeyType::EcdsaP256,
+                pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &private_key)?,
+            )
         } else if key.is_compatible(&PKCS_ECDSA_P384_SHA384) {
-            KeyType::EcdsaP384
+            (
+                KeyType::EcdsaP384,
+                pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &private_key)?,
+            )
         } else if key.is_compatible(&PKCS_RSA_SHA256) {
-            KeyType::Rsa
+            (KeyType::Rsa, private_key)
         } else {
-            KeyType::Other
+            (KeyType::Other, private_key)
         };
         let validity = tbs.validity();
         Ok(Certificate(Arc::new(Contents {
@@ -145,7 +155,7 @@ impl Certificate {
         &self.0.der
     }
 
-    /// The private key in DER. Whoever has it can pose as this certificate's owner.
+    /// The private key in DER; PKCS #8 for ECDSA. Whoever has it can pose as this certificate's owner.
     pub fn private_key_der(&self) -> &[u8] {
         &self.0.private_key
     }
@@ -188,6 +198,19 @@ impl fmt::Debug for Certificate {
             .field("expires", &self.0.not_after)
             .finish_non_exhaustive()
     }
+}
+
+/// An ECDSA key in PKCS #8, which all engines read, whatever form it came in.
+fn pkcs8(
+    algorithm: &'static EcdsaSigningAlgorithm,
+    private_key: &[u8],
+) -> Result<Vec<u8>, CertificateError> {
+    EcdsaKeyPair::from_private_key_der(algorithm, private_key)
+        .or_else(|_| EcdsaKeyPair::from_pkcs8(algorithm, private_key))
+        .ok()
+        .and_then(|key| key.to_pkcs8v1().ok())
+        .map(|document| document.as_ref().to_vec())
+        .ok_or(CertificateError::PrivateKey)
 }
 
 /// Why there is no certificate.

@@ -70,6 +70,12 @@ fn says_what_is_wrong_with_a_pem() {
 fn reads_an_openssl_key_in_sec1_form() {
     let c = Certificate::from_pem(include_str!("testdata/ec-sec1.pem")).unwrap();
     assert_eq!(c.key_type(), KeyType::EcdsaP256);
+    // What is printed is the common form.
+    assert!(c.to_pem().unwrap().contains("BEGIN PRIVATE KEY"));
+    assert_eq!(
+        Certificate::from_pem(&c.to_pem().unwrap()).unwrap().der(),
+        c.der()
+    );
 }
 
 #[test]

@@ -20,8 +20,10 @@ pub struct Config {
     /// with some jitter. Default 200 ms, taken as at least 10 ms: RFC 6347 §4.2.4.1 proposes a
     /// second, which WebRTC stacks shorten because the ICE checks have shown the path to work.
     pub retransmit_after: Duration,
-    /// The SRTP profiles that are accepted. Default: all. With none, a session has no keys for
-    /// SRTP whatever the peer offers. Data channels need none.
+    /// The SRTP profiles that are wanted. Default: none, which is all that data channels need: a
+    /// session then has no keys for SRTP, whatever the peer offers. dimpl offers a fixed list in
+    /// any case, and works with a peer that knows none of it; webrtc-dtls offers what stands here,
+    /// and as a client does not work with a server that knows none of it.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// How many bytes of datagrams are held until they can be used. Default 16,384.
     pub early_buffer: usize,
@@ -37,7 +39,7 @@ impl Default for Config {
             versions: Versions::default(),
             handshake_timeout: Duration::from_secs(30),
             retransmit_after: Duration::from_millis(200),
-            srtp_profiles: SrtpProfile::ALL.to_vec(),
+            srtp_profiles: Vec::new(),
             early_buffer: 16_384,
             wall_clock: None,
         }

@@ -8,14 +8,15 @@ const MAX_DATAGRAMS: usize = 32;
 /// Holds the oldest datagrams up to a number of bytes; what does not fit is dropped, for the peer
 /// resends it.
 #[derive(Debug)]
-pub(super) struct EarlyBuffer {
+pub struct EarlyBuffer {
     datagrams: VecDeque<Vec<u8>>,
     bytes: usize,
     limit: usize,
 }
 
 impl EarlyBuffer {
-    pub(super) fn new(limit: usize) -> EarlyBuffer {
+    /// A buffer for `limit` bytes.
+    pub fn new(limit: usize) -> EarlyBuffer {
         EarlyBuffer {
             datagrams: VecDeque::new(),
             bytes: 0,
@@ -24,7 +25,7 @@ impl EarlyBuffer {
     }
 
     /// Whether the datagram was taken.
-    pub(super) fn hold(&mut self, datagram: &[u8]) -> bool {
+    pub fn hold(&mut self, datagram: &[u8]) -> bool {
         let fits = self.datagrams.len() < MAX_DATAGRAMS
             && datagram.len() <= self.limit.saturating_sub(self.bytes);
         if fits {
@@ -35,7 +36,7 @@ impl EarlyBuffer {
     }
 
     /// The datagrams in the order in which they came; nothing is held after that.
-    pub(super) fn take(&mut self) -> VecDeque<Vec<u8>> {
+    pub fn take(&mut self) -> VecDeque<Vec<u8>> {
         self.bytes = 0;
         std::mem::take(&mut self.datagrams)
     }

@@ -50,7 +50,13 @@ fn each_combination_of_versions_connects_and_moves_data() {
 #[test]
 fn both_sides_export_the_same_srtp_keys_of_the_profile() {
     for (client, server, _) in COMBINATIONS {
-        let pair = Pair::of(client, server, perfect()).connected();
+        let srtp_profiles = SrtpProfile::ALL.to_vec();
+        let config = |versions| Config {
+            versions,
+            srtp_profiles: srtp_profiles.clone(),
+            ..Config::default()
+        };
+        let pair = Pair::new([config(client), config(server)], perfect()).connected();
         let [client, server] = pair
             .ends
             .each_ref()
@@ -232,6 +238,27 @@ fn a_handshake_without_answer_fails_at_its_deadline() {
             pair.ends[CLIENT].counters().retransmissions,
             sent as u64 - 1
         );
+    }
+}
+
+#[test]
+fn no_record_number_is_used_twice() {
+    // Peers drop what they take for a replay.
+    for (client, server, _) in COMBINATIONS {
+        let mut pair = Pair::of(client, server, lossy(7, 0.4));
+        pair.start();
+        pair.run(MINUTE, |p| p.both(State::Connected));
+        for sent in &pair.sent {
+            let mut numbers: Vec<_> = sent
+                .iter()
+                .filter(|d| d[0] < 32 && d[3..5] == [0, 0])
+                .map(|d| &d[3..11])
+                .collect();
+            let count = numbers.len();
+            numbers.sort();
+            numbers.dedup();
+            assert_eq!(numbers.len(), count, "{client:?} {server:?}");
+        }
     }
 }
 

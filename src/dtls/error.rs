@@ -14,6 +14,9 @@ pub enum StartError {
     /// Our certificate has a key that this engine cannot use.
     #[error("the DTLS engine cannot use the key of the local certificate")]
     UnsupportedCertificate,
+    /// The engine speaks none of the versions that the settings allow.
+    #[error("the DTLS engine does not speak the configured version")]
+    UnsupportedVersion,
     /// The endpoint was started before, with another role or other fingerprints.
     #[error("already started with other parameters")]
     AlreadyStarted,
@@ -34,6 +37,7 @@ impl StartError {
             StartError::Fingerprints(FingerprintError::Malformed) => "malformed_fingerprints",
             StartError::CertificateExpired => "certificate_expired",
             StartError::UnsupportedCertificate => "unsupported_certificate",
+            StartError::UnsupportedVersion => "unsupported_version",
             StartError::AlreadyStarted => "already_started",
             StartError::Closed => "closed",
             StartError::Engine => "engine",

@@ -11,7 +11,7 @@ use dimpl::Output;
 use super::early::EarlyBuffer;
 use super::engine::{self, Verdict};
 use super::inbox::Inbox;
-use super::record::Summary;
+use super::record::{Summary, shift_plaintext_sequence};
 use super::{
     AlertDescription, Certificate, Config, Counters, Event, FailureReason, FingerprintSet, Role,
     SrtpKeyingMaterial, StartError, Version,
@@ -63,6 +63,10 @@ pub(super) struct Live {
     /// Something was sent.
     answered: bool,
     plaintext_sequence: u64,
+    /// Hellos sent before the version was known, and what their repetition adds to the numbers of
+    /// later records.
+    hellos: u32,
+    shift: u64,
     alert: Option<AlertDescription>,
 }
 
@@ -110,6 +114,8 @@ impl Live {
             data_received: false,
             answered: false,
             plaintext_sequence: 0,
+            hellos: 0,
+            shift: 0,
             alert: None,
             config,
             certificate,
@@ -241,7 +247,8 @@ impl Live {
             let output = self.dtls.poll_output(out.inbox.space(capacity));
             match self.step(output, out.counters) {
                 Step::Packet(len) => {
-                    let packet = &out.inbox.space(capacity)[..len];
+                    let packet = &mut out.inbox.space(capacity)[..len];
+                    self.note_sent(packet);
                     out.packets.push(packet);
                 }
                 Step::Data(len) => {
@@ -267,7 +274,10 @@ impl Live {
                 let output = self.dtls.poll_output(&mut *space);
                 step = self.step(output, out.counters);
                 match step {
-                    Step::Packet(len) => Some(len),
+                    Step::Packet(len) => {
+                        self.note_sent(&mut space[..len]);
+                        Some(len)
+                    }
                     Step::Data(len) => {
                         out.inbox.push_data(&space[..len]);
                         None
@@ -305,9 +315,6 @@ impl Live {
             Output::Packet(packet) => {
                 counters.datagrams_sent += 1;
                 counters.bytes_sent += packet.len() as u64;
-                if !self.connected {
-                    self.note_sent(packet);
-                }
                 Step::Packet(packet.len())
             }
             Output::ApplicationData(_) if !self.connected => {
@@ -355,7 +362,18 @@ impl Live {
         }
     }
 
-    fn note_sent(&mut self, packet: &[u8]) {
+    /// Takes note of a datagram of the handshake, and numbers its records.
+    fn note_sent(&mut self, packet: &mut [u8]) {
+        if self.connected {
+            return;
+        }
+        // dimpl repeats the first hello of a client of both versions under the number of the first
+        // one. Peers take that for a replay (RFC 6347 §4.1.2.6), and some then wait for ever.
+        if self.role == Role::Client && engine::version(&self.dtls).is_none() {
+            self.shift = u64::from(self.hellos);
+            self.hellos += 1;
+        }
+        shift_plaintext_sequence(packet, self.shift);
         self.answered = true;
         let summary = Summary::of(packet);
         if let Some(sequence) = summary.plaintext_sequence {

@@ -42,7 +42,7 @@ mod error;
 mod fingerprint;
 mod inbox;
 mod live;
-mod record;
+pub mod record;
 mod rejection;
 mod role;
 mod srtp;
@@ -51,12 +51,14 @@ pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateError, KeyType};
 pub use config::{Config, Versions, WallClock};
 pub use counters::Counters;
+pub use early::EarlyBuffer;
 pub use endpoint::{Endpoint, Event, State};
 pub use error::{ExportError, FailureReason, SendError, StartError};
 pub use fingerprint::{
     Fingerprint, FingerprintError, FingerprintSet, HashAlgorithm, MAX_FINGERPRINTS,
 };
 pub use record::{MAX_RECORD_OVERHEAD, MAX_RECORD_PLAINTEXT, Version, cipher_suite_name};
+pub use rejection::Rejection;
 pub use role::{Parameters, ParametersRole, Role, RoleConflict};
 pub use srtp::{SrtpKeyingMaterial, SrtpProfile};
 

@@ -65,37 +65,60 @@ pub fn cipher_suite_name(suite: u16) -> &'static str {
 
 /// The records of one datagram, summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Summary {
+pub struct Summary {
     /// Some record does not have the form of DTLS.
-    pub(super) malformed: bool,
+    pub malformed: bool,
     /// There is a handshake message in plaintext.
-    pub(super) handshake: bool,
+    pub handshake: bool,
     /// It is a ClientHello.
-    pub(super) client_hello: Option<ClientHello>,
+    pub client_hello: Option<ClientHello>,
     /// It is a HelloVerifyRequest.
-    pub(super) hello_verify_request: bool,
+    pub hello_verify_request: bool,
     /// It is a ServerHello, with this cipher suite.
-    pub(super) server_hello: Option<u16>,
+    pub server_hello: Option<u16>,
     /// There is a fatal alert in plaintext.
-    pub(super) fatal_alert: Option<u8>,
+    pub fatal_alert: Option<u8>,
     /// There is a protected record of an epoch that may exist.
-    pub(super) protected: bool,
+    pub protected: bool,
     /// There is a record of an epoch that cannot exist.
-    pub(super) wrong_epoch: bool,
+    pub wrong_epoch: bool,
     /// The highest sequence number in plaintext.
-    pub(super) plaintext_sequence: Option<u64>,
+    pub plaintext_sequence: Option<u64>,
+}
+
+/// Adds to the sequence numbers of the plaintext records of a datagram of ours.
+pub(super) fn shift_plaintext_sequence(datagram: &mut [u8], by: u64) {
+    let mut rest = datagram;
+    while let Some((header, body)) = rest.split_first_chunk_mut::<HEADER_LEN>() {
+        if !matches!(header[0], 20..=26) {
+            return;
+        }
+        if header[3..5] == [0, 0] {
+            let mut sequence = [0; 8];
+            sequence[2..].copy_from_slice(&header[5..11]);
+            let shifted = u64::from_be_bytes(sequence).wrapping_add(by).to_be_bytes();
+            header[5..11].copy_from_slice(&shifted[2..]);
+        }
+        let len = usize::from(u16::from_be_bytes([header[11], header[12]]));
+        match body.split_at_mut_checked(len) {
+            Some((_, after)) => rest = after,
+            None => return,
+        }
+    }
 }
 
 /// How much of a ClientHello there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClientHello {
+pub enum ClientHello {
+    /// All of it.
     Complete,
+    /// A part of it.
     Fragment,
 }
 
 impl Summary {
     /// Looks at the record headers, and at the first bytes of plaintext records.
-    pub(super) fn of(datagram: &[u8]) -> Summary {
+    pub fn of(datagram: &[u8]) -> Summary {
         let mut summary = Summary {
             malformed: datagram.is_empty(),
             ..Summary::default()

@@ -91,3 +91,28 @@ fn tells_a_client_hello_from_what_only_begins_like_one() {
     }
     assert_eq!(hello(&[&fragment[..], &[0]].concat()), None);
 }
+
+#[test]
+fn shifts_the_numbers_of_plaintext_records_only() {
+    let mut d = [
+        record(22, 0, 255, &[1; 9]),
+        record(22, 1, 3, &[0; 40]),
+        record(21, 0, 7, &[]),
+    ];
+    let expected = [
+        record(22, 0, 260, &[1; 9]),
+        d[1].clone(),
+        record(21, 0, 12, &[]),
+    ]
+    .concat();
+    let mut joined = d.concat();
+    shift_plaintext_sequence(&mut joined, 5);
+    assert_eq!(joined, expected);
+    // Neither a protected record of DTLS 1.3 nor an incomplete one is touched.
+    d[0] = [0b0010_1111; 40].to_vec();
+    let before = d[0].clone();
+    shift_plaintext_sequence(&mut d[0], 5);
+    assert_eq!(d[0], before);
+    shift_plaintext_sequence(&mut joined[..5], 5);
+    assert_eq!(joined, expected);
+}

@@ -8,13 +8,14 @@ const MAX_REPEATS: u32 = 20;
 /// The last word to a peer that we do not believe. The peer may not hear it the first time, so it
 /// is repeated, byte for byte, for each datagram that shows that the peer still waits.
 #[derive(Debug)]
-pub(super) struct Rejection {
+pub struct Rejection {
     datagram: Bytes,
     left: u32,
 }
 
 impl Rejection {
-    pub(super) fn new(datagram: Bytes) -> Rejection {
+    /// The last word, as one datagram.
+    pub fn new(datagram: Bytes) -> Rejection {
         Rejection {
             datagram,
             left: MAX_REPEATS,
@@ -22,7 +23,7 @@ impl Rejection {
     }
 
     /// The datagram to send once more, unless the peer was told often enough.
-    pub(super) fn repeat(&mut self) -> Option<&Bytes> {
+    pub fn repeat(&mut self) -> Option<&Bytes> {
         self.left = self.left.checked_sub(1)?;
         Some(&self.datagram)
     }

@@ -182,15 +182,13 @@ impl Pair {
 
     /// The payloads that came.
     pub(super) fn data(&self, end: usize) -> Vec<&[u8]> {
-        let data = |e: &'_ Event| matches!(e, Event::ApplicationData(_));
-        self.events[end]
-            .iter()
-            .filter(|e| data(e))
-            .map(|e| match e {
-                Event::ApplicationData(data) => &data[..],
-                _ => &[],
-            })
-            .collect()
+        let mut payloads = Vec::new();
+        for event in &self.events[end] {
+            if let Event::ApplicationData(payload) = event {
+                payloads.push(&payload[..]);
+            }
+        }
+        payloads
     }
 
     /// Both send and both receive.

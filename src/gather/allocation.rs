@@ -21,8 +21,9 @@ struct Entry {
     stage: Stage,
 }
 
+/// How far an allocation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Gathering waits for it.
     Awaited { deadline: Instant },
     /// It took too long, was reported, and is still welcome.
@@ -49,14 +50,14 @@ impl Allocations {
         id
     }
 
-    /// Which server it is on; `None` when it is not known (any more), or lives already.
-    pub(super) fn succeeded(&mut self, id: AllocationId, relayed: SocketAddr) -> Option<usize> {
+    /// What was asked; `None` when it is not known (any more), or lives already.
+    pub(super) fn succeeded(&mut self, id: AllocationId, relayed: SocketAddr) -> Option<&Target> {
         let entry = self.entries.iter_mut().find(|entry| entry.id == id)?;
         if matches!(entry.stage, Stage::Allocated { .. }) {
             return None;
         }
         entry.stage = Stage::Allocated { relayed };
-        Some(entry.target.server)
+        Some(&entry.target)
     }
 
     /// Forgets it: what was asked, and how far it had come.
@@ -68,15 +69,10 @@ impl Allocations {
             stage,
             ..
         } = self.entries.remove(index);
-        let relayed = match stage {
-            Stage::Allocated { relayed } => Some(relayed),
-            _ => None,
-        };
         Some(Ended {
             target,
             domain,
-            relayed,
-            was_reported: stage == Stage::Late,
+            stage,
         })
     }
 
@@ -125,8 +121,5 @@ impl Allocations {
 pub(super) struct Ended {
     pub(super) target: Target,
     pub(super) domain: Option<String>,
-    /// `None` when it did not come to that.
-    pub(super) relayed: Option<SocketAddr>,
-    /// Its server was reported already, because it took too long.
-    pub(super) was_reported: bool,
+    pub(super) stage: Stage,
 }

@@ -21,6 +21,8 @@ pub(super) struct Target {
     pub(super) path: Path,
     /// Addresses that were asked before for the same purpose, and failed.
     pub(super) tried: Vec<SocketAddr>,
+    /// How many allocations were made there, and lost.
+    pub(super) lost: u32,
 }
 
 /// How a transaction ended.

@@ -87,6 +87,8 @@ pub struct Gathered {
     pub related: Option<SocketAddr>,
     /// The server that helped.
     pub url: Option<ServerUrl>,
+    /// Where that server was asked: part of the foundation (RFC 8445 §5.1.1.3).
+    pub server: Option<SocketAddr>,
 }
 
 /// Names one look-up of a [`Gatherer`](super::Gatherer).

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
-use super::allocation::{Allocations, Ended};
+use super::allocation::{Allocations, Ended, Stage};
 use super::base::{Base, BaseError};
 use super::binding::{Bindings, Handled};
 use super::config::{Config, Policy};
@@ -50,6 +50,8 @@ pub struct Gatherer {
     /// `MAX_BASES` times `MAX_URLS`, and one more for each that failed.
     pub(super) jobs: VecDeque<Job>,
     pub(super) next_job: Option<Instant>,
+    /// What comes again later: at most one entry for each allocation.
+    pub(super) delayed: Vec<(Instant, Job)>,
     pub(super) bindings: Bindings,
     pub(super) allocations: Allocations,
     /// Address and base of what was found: a second one alike is redundant.
@@ -70,6 +72,7 @@ impl Gatherer {
             servers: Vec::new(),
             jobs: VecDeque::new(),
             next_job: None,
+            delayed: Vec::new(),
             bindings: Bindings::default(),
             allocations: Allocations::default(),
             found: Vec::new(),
@@ -128,6 +131,8 @@ impl Gatherer {
         self.bases.retain(|base| base.address != address);
         self.found.retain(|&(_, _, base)| base != address);
         self.jobs.retain(|job| job.target.path.local != address);
+        self.delayed
+            .retain(|(_, job)| job.target.path.local != address);
         self.bindings.remove_base(address);
         self.run(now);
     }
@@ -235,10 +240,11 @@ impl Gatherer {
     ) {
         let now = self.clock.advance(now);
         let relayed = canonical(relayed);
-        let Some(server) = self.allocations.succeeded(id, relayed) else {
+        let Some(target) = self.allocations.succeeded(id, relayed) else {
             self.counters.answers_too_late += 1;
             return;
         };
+        let (url, server) = (self.servers[target.server].url.clone(), target.path.remote);
         let related = match self.config.policy {
             Policy::All => mapped.map(canonical),
             // It would show what the policy hides (draft-ietf-rtcweb-ip-handling, RFC 8828 §5.2).
@@ -253,49 +259,36 @@ impl Gatherer {
             address: relayed,
             base: relayed,
             related,
-            url: Some(self.servers[server].url.clone()),
+            url: Some(url),
+            server: Some(server),
         });
         self.run(now);
     }
 
     /// An [`Event::Allocate`] did not succeed, or ended later. Where another attempt may help
     /// (another address of the server, a redirection, a fresh port) it is made; otherwise the
-    /// server is reported.
+    /// server is reported. One that had lived is reported, and made again after a while.
     pub fn handle_allocation_failed(&mut self, now: Instant, id: AllocationId, failure: Failure) {
         let now = self.clock.advance(now);
-        let Some(ended) = self.allocations.failed(id) else {
+        let Some(Ended {
+            target,
+            domain,
+            stage,
+        }) = self.allocations.failed(id)
+        else {
             self.counters.answers_too_late += 1;
             return;
         };
-        let Ended {
-            mut target,
-            domain,
-            relayed,
-            was_reported,
-        } = ended;
-        if was_reported {
-            return;
-        }
-        self.found.retain(|&(_, _, base)| Some(base) != relayed);
-        let asked = target.path.remote;
-        target.tried.push(asked);
-        let alternative = match &failure {
-            _ if relayed.is_some() => None,
-            Failure::Redirected { address, domain } => Some((canonical(*address), domain.clone())),
-            // RFC 8656 §7.4: the next attempt comes from another port.
-            Failure::Mismatch { .. } => Some((asked, domain)),
-            failure if failure.is_unreachable() => {
-                self.untried(&target).map(|address| (address, None))
+        match stage {
+            Stage::Late => return,
+            Stage::Awaited { deadline } => {
+                self.try_elsewhere(target, domain, deadline, failure);
             }
-            _ => None,
-        };
-        let is_mismatch = matches!(failure, Failure::Mismatch { .. });
-        match alternative {
-            Some((address, domain)) if self.may_try(&target, address, is_mismatch) => {
-                target.path.remote = address;
-                self.jobs.push_back(Job { target, domain });
+            Stage::Allocated { relayed } => {
+                self.found.retain(|&(_, _, base)| base != relayed);
+                self.failed(&target, FailureReason::Allocation(failure));
+                self.allocate_again(now, target, domain);
             }
-            _ => self.failed(&target, FailureReason::Allocation(failure)),
         }
         self.run(now);
     }
@@ -314,6 +307,7 @@ impl Gatherer {
         }
         self.servers.clear();
         self.jobs.clear();
+        self.delayed.clear();
         self.bindings.clear();
         self.allocations.clear();
         self.change_state(State::Closed);
@@ -364,6 +358,7 @@ impl Machine for Gatherer {
                 _ => None,
             });
         let jobs = self.next_job.filter(|_| !self.jobs.is_empty());
+        let jobs = earlier(jobs, self.delayed.iter().map(|(at, _)| *at).min());
         let timers = earlier(
             self.bindings.poll_timeout(),
             self.allocations.poll_timeout(),

@@ -191,7 +191,10 @@ fn scenario_15_srflx_over_ipv4_and_ipv6_from_two_servers() {
     let srflx = rig.candidates()[2];
     assert_eq!(srflx.kind, GatheredKind::ServerReflexive);
     assert_eq!((srflx.address, srflx.base), (at(SEEN), at(BASE)));
-    assert_eq!(srflx.related, Some(at(BASE)));
+    assert_eq!(
+        (srflx.related, srflx.server),
+        (Some(at(BASE)), Some(at(SERVER)))
+    );
     assert_eq!(srflx.url.as_ref().unwrap().as_str(), "stun:192.0.2.1");
     assert_eq!(rig.candidates()[3].address, at("[2001:db8::9]:7"));
     assert!(rig.failures().is_empty());
@@ -552,6 +555,56 @@ fn an_allocation_is_tried_elsewhere_where_that_may_help() {
         .handle_allocation_failed(rig.now, rig.allocations()[0].id, back);
     rig.drain();
     assert_eq!(rig.failures()[0].code(), 300);
+}
+
+#[test]
+fn several_attempts_share_one_deadline() {
+    let mut rig = Rig::started(Config::default(), &[BASE], &[turn("turn:two.example")]);
+    let found = [at("192.0.2.11:3478"), at("192.0.2.12:3478")];
+    rig.gatherer
+        .handle_lookup(rig.now, rig.lookups()[0].id, Ok(&found));
+    rig.pass(ms(10_000));
+    let first = rig.allocations()[0].id;
+    rig.gatherer
+        .handle_allocation_failed(rig.now, first, Failure::Timeout);
+    rig.pass(ms(4_999));
+    assert_eq!((rig.allocations().len(), rig.is_complete()), (2, false));
+    rig.pass(ms(1));
+    assert!(rig.is_complete());
+    assert_eq!(rig.failures().len(), 1);
+}
+
+#[test]
+fn scenario_16_an_allocation_that_was_lost_is_made_again_later() {
+    let mut rig = Rig::started(Config::default(), &[BASE], &[turn("turn:192.0.2.1")]);
+    let lost = || Failure::Mismatch {
+        text: "Allocation Mismatch".into(),
+    };
+    let mut waits = Vec::new();
+    loop {
+        let id = rig.allocations().last().unwrap().id;
+        let count = rig.allocations().len();
+        rig.gatherer
+            .handle_allocated(rig.now, id, at("192.0.2.1:50000"), None);
+        rig.drain();
+        assert_eq!(
+            rig.candidates().len(),
+            1 + count,
+            "also at the same address"
+        );
+        assert!(rig.is_complete());
+        rig.gatherer.handle_allocation_failed(rig.now, id, lost());
+        rig.drain();
+        assert_eq!(rig.failures().len(), count);
+        let since = rig.now;
+        let Some(next) = rig.gatherer.poll_timeout() else {
+            break;
+        };
+        rig.pass(next - since);
+        waits.push((rig.now - since).as_secs());
+        assert_eq!(rig.allocations().len(), count + 1);
+    }
+    assert_eq!(waits, [2, 4, 8, 16, 32]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod event;
 mod gatherer;
 mod message;
 mod plan;
+mod retry;
 mod server;
 mod url;
 

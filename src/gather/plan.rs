@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::base::Base;
-use super::binding::{Failed, Outcome, Target};
+use super::binding::Target;
 use super::config::Policy;
 use super::event::{
     Allocation, Event, FailureReason, Gathered, GatheredKind, Lookup, LookupId, ServerFailed, State,
 };
-use super::gatherer::{Gatherer, MAX_ATTEMPTS, MAX_CANDIDATES};
+use super::gatherer::{Gatherer, MAX_CANDIDATES};
 use super::server::{IceServer, MAX_URLS, ServerError};
 use super::url::{Host, Scheme, ServerUrl, Transport};
 use crate::net::{Path, Protocol, canonical};
@@ -38,6 +38,19 @@ pub(super) struct Job {
     pub(super) target: Target,
     /// For an allocation after a redirection.
     pub(super) domain: Option<String>,
+    /// For an allocation, until when gathering waits for it, if this is not the first attempt.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl From<Target> for Job {
+    /// The first attempt.
+    fn from(target: Target) -> Job {
+        Job {
+            target,
+            domain: None,
+            deadline: None,
+        }
+    }
 }
 
 impl Gatherer {
@@ -82,6 +95,7 @@ impl Gatherer {
                 base: base.address,
                 related: None,
                 url: None,
+                server: None,
             });
         }
     }
@@ -183,11 +197,9 @@ impl Gatherer {
                 server: index,
                 path,
                 tried: Vec::new(),
+                lost: 0,
             };
-            self.jobs.push_back(Job {
-                target,
-                domain: None,
-            });
+            self.jobs.push_back(Job::from(target));
         }
         asked
     }
@@ -202,6 +214,13 @@ impl Gatherer {
 
     /// Starts what has its turn, and notices when all is done.
     pub(super) fn run(&mut self, now: Instant) {
+        for (at, job) in std::mem::take(&mut self.delayed) {
+            if at <= now {
+                self.jobs.push_back(job);
+            } else {
+                self.delayed.push((at, job));
+            }
+        }
         while !self.jobs.is_empty() && self.next_job.is_none_or(|at| at <= now) {
             if let Some(job) = self.jobs.pop_front() {
                 // RFC 8445 §14.2: one new transaction every Ta.
@@ -224,7 +243,15 @@ impl Gatherer {
         }
     }
 
-    fn start_job(&mut self, now: Instant, Job { target, domain }: Job) {
+    fn start_job(
+        &mut self,
+        now: Instant,
+        Job {
+            target,
+            domain,
+            deadline,
+        }: Job,
+    ) {
         let server = &self.servers[target.server];
         let Some(credentials) = server
             .credentials
@@ -238,7 +265,7 @@ impl Gatherer {
                 .start(now, target, rto, &self.config, &mut self.random);
             return;
         };
-        let deadline = now + self.config.allocation_timeout;
+        let deadline = deadline.unwrap_or(now + self.config.allocation_timeout);
         let id = self
             .allocations
             .begin(target.clone(), domain.clone(), deadline);
@@ -250,93 +277,6 @@ impl Gatherer {
             domain,
             local: target.path.local.ip(),
             credentials,
-        }));
-    }
-
-    pub(super) fn binding_ended(&mut self, now: Instant, outcome: Outcome) {
-        let Outcome {
-            mut target,
-            renewal,
-            result,
-        } = outcome;
-        let asked = target.path.remote;
-        match result {
-            Ok(address) => {
-                self.offer(Gathered {
-                    kind: GatheredKind::ServerReflexive,
-                    protocol: Protocol::Udp,
-                    address,
-                    base: target.path.local,
-                    related: Some(target.path.local),
-                    url: Some(self.servers[target.server].url.clone()),
-                });
-                if !renewal {
-                    self.bindings.keep(now, target, &self.config);
-                }
-            }
-            Err(_) if renewal => self.counters.keepalives_failed += 1,
-            Err(failed) => {
-                target.tried.push(asked);
-                let (reason, alternative) = match failed {
-                    Failed::Redirected(address) => {
-                        let text = format!("Try Alternate: {address}");
-                        (FailureReason::Refused { code: 300, text }, Some(address))
-                    }
-                    Failed::Because(FailureReason::Unreachable) => {
-                        (FailureReason::Unreachable, self.untried(&target))
-                    }
-                    // No second address after a timeout: `server_timeout` is spent.
-                    Failed::Because(reason) => (reason, None),
-                };
-                match alternative {
-                    Some(address) if self.may_try(&target, address, false) => {
-                        target.path.remote = address;
-                        self.jobs.push_back(Job {
-                            target,
-                            domain: None,
-                        });
-                    }
-                    _ => {
-                        target.path.remote = asked;
-                        self.failed(&target, reason);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Another address of the same server that can be asked from the same socket.
-    pub(super) fn untried(&self, target: &Target) -> Option<SocketAddr> {
-        let Addresses::Known(addresses) = &self.servers[target.server].addresses else {
-            return None;
-        };
-        let base = Base::udp(target.path.local);
-        addresses
-            .iter()
-            .copied()
-            .find(|a| base.reaches(*a) && !target.tried.contains(a))
-    }
-
-    /// RFC 8489 §10: a server that was asked before is not asked again, which ends any loop. The
-    /// one exception is a fresh port after a mismatch, once.
-    pub(super) fn may_try(&self, target: &Target, address: SocketAddr, again: bool) -> bool {
-        let address = canonical(address);
-        let before = target
-            .tried
-            .iter()
-            .filter(|&&tried| tried == address)
-            .count();
-        target.tried.len() < MAX_ATTEMPTS
-            && before <= usize::from(again)
-            && Base::udp(target.path.local).reaches(address)
-    }
-
-    pub(super) fn failed(&mut self, target: &Target, reason: FailureReason) {
-        self.events.push_back(Event::ServerFailed(ServerFailed {
-            url: self.servers[target.server].url.clone(),
-            address: Some(target.path.local),
-            server: Some(target.path.remote),
-            reason,
         }));
     }
 

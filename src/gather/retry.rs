@@ -1,0 +1,162 @@
+//! What follows when a server has answered, or has not.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::base::Base;
+use super::binding::{Failed, Outcome, Target};
+use super::event::{Event, FailureReason, Gathered, GatheredKind, ServerFailed};
+use super::gatherer::{Gatherer, MAX_ATTEMPTS};
+use super::plan::{Addresses, Job};
+use crate::net::{Protocol, canonical};
+use crate::turn::Failure;
+
+/// An allocation that was lost so often is not made again: something is wrong with the server.
+const MAX_LOST: u32 = 5;
+
+/// Before an allocation is made again for the first time; doubled each time. Time for a server to
+/// come back.
+const LOST_PAUSE: Duration = Duration::from_secs(2);
+
+impl Gatherer {
+    pub(super) fn binding_ended(&mut self, now: Instant, outcome: Outcome) {
+        let Outcome {
+            mut target,
+            renewal,
+            result,
+        } = outcome;
+        let asked = target.path.remote;
+        match result {
+            Ok(address) => {
+                self.offer(Gathered {
+                    kind: GatheredKind::ServerReflexive,
+                    protocol: Protocol::Udp,
+                    address,
+                    base: target.path.local,
+                    related: Some(target.path.local),
+                    url: Some(self.servers[target.server].url.clone()),
+                    server: Some(asked),
+                });
+                if !renewal {
+                    self.bindings.keep(now, target, &self.config);
+                }
+            }
+            Err(_) if renewal => self.counters.keepalives_failed += 1,
+            Err(failed) => {
+                target.tried.push(asked);
+                let (reason, alternative) = match failed {
+                    Failed::Redirected(address) => {
+                        let text = format!("Try Alternate: {address}");
+                        (FailureReason::Refused { code: 300, text }, Some(address))
+                    }
+                    Failed::Because(FailureReason::Unreachable) => {
+                        (FailureReason::Unreachable, self.untried(&target))
+                    }
+                    // No second address after a timeout: `server_timeout` is spent.
+                    Failed::Because(reason) => (reason, None),
+                };
+                match alternative {
+                    Some(address) if self.may_try(&target, address, false) => {
+                        target.path.remote = address;
+                        self.jobs.push_back(Job::from(target));
+                    }
+                    _ => {
+                        target.path.remote = asked;
+                        self.failed(&target, reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An allocation was not made: where else it may be, if anywhere.
+    pub(super) fn try_elsewhere(
+        &mut self,
+        mut target: Target,
+        domain: Option<String>,
+        deadline: Instant,
+        failure: Failure,
+    ) {
+        let asked = target.path.remote;
+        target.tried.push(asked);
+        let alternative = match &failure {
+            Failure::Redirected { address, domain } => Some((canonical(*address), domain.clone())),
+            // RFC 8656 §7.4: the next attempt comes from another port.
+            Failure::Mismatch { .. } => Some((asked, domain)),
+            failure if failure.is_unreachable() => {
+                self.untried(&target).map(|address| (address, None))
+            }
+            _ => None,
+        };
+        let is_mismatch = matches!(failure, Failure::Mismatch { .. });
+        match alternative {
+            Some((address, domain)) if self.may_try(&target, address, is_mismatch) => {
+                target.path.remote = address;
+                self.jobs.push_back(Job {
+                    target,
+                    domain,
+                    deadline: Some(deadline),
+                });
+            }
+            _ => self.failed(&target, FailureReason::Allocation(failure)),
+        }
+    }
+
+    /// An allocation was lost: it is made again, later each time.
+    pub(super) fn allocate_again(
+        &mut self,
+        now: Instant,
+        mut target: Target,
+        domain: Option<String>,
+    ) {
+        let has_base = |base: &Base| base.address.ip() == target.path.local.ip();
+        if target.lost < MAX_LOST && self.bases.iter().any(has_base) {
+            let pause = LOST_PAUSE * 2_u32.pow(target.lost);
+            target.lost += 1;
+            target.tried.clear();
+            self.delayed.push((
+                now + pause,
+                Job {
+                    target,
+                    domain,
+                    deadline: None,
+                },
+            ));
+        }
+    }
+
+    /// Another address of the same server that can be asked from the same socket.
+    pub(super) fn untried(&self, target: &Target) -> Option<SocketAddr> {
+        let Addresses::Known(addresses) = &self.servers[target.server].addresses else {
+            return None;
+        };
+        let base = Base::udp(target.path.local);
+        addresses
+            .iter()
+            .copied()
+            .find(|a| base.reaches(*a) && !target.tried.contains(a))
+    }
+
+    /// RFC 8489 §10: a server that was asked before is not asked again, which ends any loop. The
+    /// one exception is a fresh port after a mismatch, once.
+    pub(super) fn may_try(&self, target: &Target, address: SocketAddr, again: bool) -> bool {
+        let address = canonical(address);
+        let before = target
+            .tried
+            .iter()
+            .filter(|&&tried| tried == address)
+            .count();
+        target.tried.len() < MAX_ATTEMPTS
+            && before <= usize::from(again)
+            && Base::udp(target.path.local).reaches(address)
+    }
+
+    pub(super) fn failed(&mut self, target: &Target, reason: FailureReason) {
+        self.events.push_back(Event::ServerFailed(ServerFailed {
+            url: self.servers[target.server].url.clone(),
+            address: Some(target.path.local),
+            server: Some(target.path.remote),
+            reason,
+        }));
+    }
+}

@@ -1,0 +1,324 @@
+//! What comes up from sctp-proto: messages, DCEP, resets, the end.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use sctp_proto::{
+    AssociationError, Event as EngineEvent, PayloadProtocolIdentifier as Ppid, StreamEvent,
+};
+
+use super::Association;
+use super::life::Phase;
+use crate::sctp::channel::{Channel, ChannelState, MESSAGE_OVERHEAD};
+use crate::sctp::channels::{ChannelId, MAX_STREAM};
+use crate::sctp::dcep::{Dcep, Open};
+use crate::sctp::error::{ChannelError, FailureReason};
+use crate::sctp::event::Event;
+use crate::sctp::message::Message;
+
+/// Messages on streams that no channel was opened on yet: of a negotiated channel that our side
+/// opens a moment later, or of a peer that does not keep the order of RFC 8832 §6.
+const MAX_ORPHANS: usize = 64;
+/// Their bytes: one of the largest messages of a browser.
+const MAX_ORPHAN_BYTES: usize = 262_144;
+/// Labels and protocols of all channels of the peer together; one may have 131,070 bytes.
+const MAX_INCOMING_NAMES: usize = 4 << 20;
+
+/// Messages that wait for their channel.
+#[derive(Debug, Default)]
+pub(super) struct Orphans {
+    by_stream: HashMap<u16, Vec<Message>>,
+    count: usize,
+    bytes: usize,
+}
+
+impl Orphans {
+    /// `Err` if too many wait already.
+    fn add(&mut self, stream: u16, message: Message) -> Result<(), ()> {
+        if self.count >= MAX_ORPHANS || self.bytes + message.len() > MAX_ORPHAN_BYTES {
+            return Err(());
+        }
+        self.count += 1;
+        self.bytes += message.len();
+        self.by_stream.entry(stream).or_default().push(message);
+        Ok(())
+    }
+
+    fn take(&mut self, stream: u16) -> Vec<Message> {
+        let messages = self.by_stream.remove(&stream).unwrap_or_default();
+        self.count -= messages.len();
+        self.bytes -= messages.iter().map(Message::len).sum::<usize>();
+        messages
+    }
+
+    /// Drops all; returns what they cost.
+    pub(super) fn clear(&mut self) -> usize {
+        let cost = self.bytes + self.count * MESSAGE_OVERHEAD;
+        *self = Orphans::default();
+        cost
+    }
+}
+
+impl Association {
+    pub(super) fn handle_engine_events(&mut self) {
+        while let Phase::Connected { established, .. } = &mut self.phase {
+            let Some(event) = established.engine.poll_event() else {
+                return;
+            };
+            match event {
+                EngineEvent::Stream(StreamEvent::Readable { id }) => self.read(id),
+                EngineEvent::Stream(StreamEvent::Finished { id }) => self.reset_by_peer(id),
+                EngineEvent::Stream(StreamEvent::ResetComplete { id }) => self.reset_complete(id),
+                EngineEvent::Stream(StreamEvent::ResetFailed { id, .. }) => self.reset_failed(id),
+                EngineEvent::AssociationLost { reason }
+                | EngineEvent::HandshakeFailed { reason } => self.fail(match reason {
+                    AssociationError::ReceiveBufferExhausted => {
+                        FailureReason::ReceiveBufferExhausted
+                    }
+                    // An ABORT never reaches sctp-proto; so it gave up because of what it read.
+                    _ => FailureReason::ProtocolViolation,
+                }),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes the messages of a stream, as long as there is room for them.
+    fn read(&mut self, stream: u16) {
+        while self.unread < self.config.window() as usize {
+            let Phase::Connected { established, .. } = &mut self.phase else {
+                return;
+            };
+            let Some((ppid, contents)) = established.engine.read(stream) else {
+                return;
+            };
+            self.dispatch(stream, ppid, contents);
+        }
+        if !self.backlog.contains(&stream) {
+            self.backlog.push_back(stream);
+        }
+    }
+
+    /// The application has read: there is room again.
+    pub(super) fn read_backlog(&mut self) {
+        for _ in 0..self.backlog.len() {
+            if let Some(stream) = self.backlog.pop_front() {
+                self.read(stream);
+            }
+        }
+        self.handle_engine_events();
+    }
+
+    /// Takes all that is whole, before sctp-proto goes: it is at most what its buffer holds.
+    pub(super) fn read_everything(&mut self) {
+        while let Some(stream) = self.backlog.pop_front() {
+            while let Phase::Connected { established, .. } = &mut self.phase {
+                let Some((ppid, contents)) = established.engine.read(stream) else {
+                    break;
+                };
+                self.dispatch(stream, ppid, contents);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, stream: u16, ppid: Ppid, contents: Bytes) {
+        let mut channel = self.channels.by_stream(stream);
+        // The peer uses the stream again: for it, the old channel's resets are done.
+        if let Some(id) = channel
+            && self
+                .channels
+                .get(id)
+                .is_some_and(|channel| channel.reset_received)
+        {
+            self.channel_closed(id, None);
+            channel = None;
+        }
+        match (ppid, channel) {
+            (Ppid::Dcep, _) => self.handle_dcep(stream, channel, &contents),
+            (_, Some(id)) => {
+                if let Some(message) = self.decode(ppid, contents) {
+                    self.deliver(id, message);
+                }
+            }
+            (_, None) => {
+                let Some(message) = self.decode(ppid, contents) else {
+                    return;
+                };
+                let cost = message.len() + MESSAGE_OVERHEAD;
+                match self.orphans.add(stream, message) {
+                    Ok(()) => self.unread += cost,
+                    Err(()) => self.stats.counters.orphaned_messages += 1,
+                }
+            }
+        }
+    }
+
+    fn decode(&mut self, ppid: Ppid, contents: Bytes) -> Option<Message> {
+        match Message::from_wire(ppid, contents) {
+            Some((message, mended)) => {
+                self.stats.counters.invalid_text += u64::from(mended);
+                Some(message)
+            }
+            None => {
+                self.stats.counters.unknown_ppid += 1;
+                None
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: ChannelId, message: Message) {
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        match channel.state {
+            ChannelState::Open => {}
+            // The peer knows the channel, even if its ACK comes later.
+            ChannelState::Connecting => {
+                channel.set_open();
+                self.events.push_back(Event::ChannelOpen(id));
+            }
+            // W3C WebRTC: messages are received while the channel is open.
+            ChannelState::Closing | ChannelState::Closed => return,
+        }
+        self.stats.messages_received += 1;
+        self.stats.bytes_received += message.len() as u64;
+        self.unread += message.len() + MESSAGE_OVERHEAD;
+        if channel.receive(message) {
+            self.events.push_back(Event::Readable(id));
+        }
+    }
+
+    /// RFC 8832 §6.
+    fn handle_dcep(&mut self, stream: u16, channel: Option<ChannelId>, contents: &[u8]) {
+        let known = channel.and_then(|id| Some((id, self.channels.get_mut(id)?)));
+        match (Dcep::decode(contents), known) {
+            (Ok(Dcep::Open(open)), None) => self.accept_channel(stream, open),
+            (Ok(Dcep::Ack), Some((id, channel))) if channel.state == ChannelState::Connecting => {
+                channel.set_open();
+                self.events.push_back(Event::ChannelOpen(id));
+            }
+            // Data was faster than the ACK, or the channel is closing: nothing to do, and no error.
+            (Ok(Dcep::Ack), Some((_, channel)))
+                if !channel.incoming && channel.options.negotiated.is_none() => {}
+            _ => self.stats.counters.dcep_errors += 1,
+        }
+    }
+
+    fn accept_channel(&mut self, stream: u16, open: Open) {
+        let Phase::Connected {
+            established,
+            closing,
+        } = &mut self.phase
+        else {
+            return;
+        };
+        let names = open.label.len() + open.options.protocol.len();
+        // RFC 8832 §6: the client opens the even ones.
+        let ours = self
+            .dtls_client
+            .map(|client| stream.is_multiple_of(2) == client);
+        if ours == Some(true)
+            || stream > MAX_STREAM
+            || closing.is_some()
+            || self.channels.len() >= usize::from(self.config.max_channels)
+            || self.incoming_names + names > MAX_INCOMING_NAMES
+        {
+            self.stats.counters.channels_refused += 1;
+            established.dead.insert(stream);
+            established.engine.reset(stream);
+            established.wake_now();
+            self.unread -= self
+                .orphans
+                .take(stream)
+                .iter()
+                .map(|message| message.len() + MESSAGE_OVERHEAD)
+                .sum::<usize>();
+            return;
+        }
+        let mut channel = Channel::new(open.label, open.options, Some(stream));
+        channel.incoming = true;
+        channel.set_open();
+        channel.queue_dcep(Dcep::encode_ack());
+        // Our reset of the last channel on this stream may be unanswered still.
+        channel.blocked = !established.engine.is_writable(stream);
+        let Ok(id) = self.channels.insert(channel) else {
+            return;
+        };
+        self.incoming_names += names;
+        self.events.push_back(Event::ChannelIncoming(id));
+        self.events.push_back(Event::ChannelOpen(id));
+        if let Some(channel) = self.channels.get_mut(id)
+            && !channel.blocked
+        {
+            self.scheduler.add(id, &mut channel.turn);
+            established.wake_now();
+        }
+        self.adopt_orphans(id, stream);
+    }
+
+    /// Messages that were there before the channel.
+    pub(super) fn adopt_orphans(&mut self, id: ChannelId, stream: u16) {
+        for message in self.orphans.take(stream) {
+            self.unread -= message.len() + MESSAGE_OVERHEAD;
+            self.deliver(id, message);
+        }
+    }
+
+    /// The peer reset its side and everything before that was read; our side is reset in answer
+    /// (RFC 8831 §6.7).
+    fn reset_by_peer(&mut self, stream: u16) {
+        if let Phase::Connected { established, .. } = &mut self.phase {
+            established.dead.remove(&stream);
+        }
+        let Some(id) = self.channels.by_stream(stream) else {
+            self.unread -= self
+                .orphans
+                .take(stream)
+                .iter()
+                .map(|message| message.len() + MESSAGE_OVERHEAD)
+                .sum::<usize>();
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        channel.reset_received = true;
+        // What waits in our queue can no longer be sent.
+        channel.clear_queue();
+        if channel.state != ChannelState::Closing {
+            channel.state = ChannelState::Closing;
+            self.events.push_back(Event::ChannelClosing(id));
+        }
+        self.draining.retain(|&draining| draining != id);
+    }
+
+    fn reset_complete(&mut self, stream: u16) {
+        let Phase::Connected { established, .. } = &mut self.phase else {
+            return;
+        };
+        // Others may wait for their turn to be reset.
+        established.wake();
+        let Some(id) = self.channels.by_stream(stream) else {
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(id) else {
+            return;
+        };
+        if channel.reset_received {
+            self.channel_closed(id, None);
+        } else if std::mem::take(&mut channel.blocked) && channel.has_queued() {
+            self.scheduler.add(id, &mut channel.turn);
+        }
+    }
+
+    fn reset_failed(&mut self, stream: u16) {
+        self.quarantined.insert(stream);
+        if let Some(id) = self.channels.by_stream(stream) {
+            self.channel_closed(id, Some(ChannelError::ResetFailed));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "receive_tests.rs"]
+mod tests;

@@ -1,0 +1,232 @@
+use std::time::Duration;
+
+use super::super::super::testing::{Conditions, Pair, pattern};
+use super::super::super::{
+    ChannelId, ChannelOptions, ChannelState, Config, Event, Message, Priority, SendError,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn close(pair: &mut Pair, side: usize, id: ChannelId) {
+    let now = pair.now;
+    pair.sides[side].association.close_channel(now, id);
+    pair.drain();
+}
+
+fn is_closed(pair: &Pair, side: usize, id: ChannelId) -> bool {
+    pair.has(side, Event::ChannelClosed(id, None))
+}
+
+#[test]
+fn the_peer_sees_what_the_channel_was_opened_with() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 1);
+    let options = ChannelOptions {
+        ordered: false,
+        max_retransmits: Some(7),
+        protocol: "p".repeat(65_535),
+        priority: Priority::High,
+        ..Default::default()
+    };
+    let label = "l".repeat(65_535);
+    let id = pair.open(1, &label, options);
+    pair.run_for(5 * SECOND);
+    let theirs = pair.incoming(0)[0];
+    let info = pair.sides[0].association.channel(theirs).unwrap();
+    assert_eq!((info.label.len(), info.protocol.len()), (65_535, 65_535));
+    assert!(!info.ordered && info.incoming && !info.negotiated);
+    assert_eq!(info.max_retransmits, Some(7));
+    assert_eq!(info.priority, Priority::High);
+    assert_eq!(info.stream_id, Some(1));
+    let events = &pair.sides[0].events;
+    assert!(events.ends_with(&[Event::ChannelIncoming(theirs), Event::ChannelOpen(theirs)]));
+    assert_eq!(
+        pair.sides[1].association.channel(id).unwrap().state,
+        ChannelState::Open
+    );
+}
+
+#[test]
+fn closing_a_channel_drains_it_and_closes_it_on_both_sides() {
+    for loss in [0.0, 0.2] {
+        let conditions = Conditions {
+            loss,
+            ..Default::default()
+        };
+        let mut pair = Pair::connected(Config::default(), conditions, 2);
+        let id = pair.open(0, "x", ChannelOptions::default());
+        for index in 0..20 {
+            pair.send(0, id, pattern(2_000, index)).unwrap();
+        }
+        close(&mut pair, 0, id);
+        assert_eq!(pair.send(0, id, "too late"), Err(SendError::Closed));
+        assert!(
+            pair.run_until(60 * SECOND, |pair| is_closed(pair, 0, id)),
+            "loss {loss}"
+        );
+        let theirs = pair.incoming(1)[0];
+        assert!(pair.run_until(60 * SECOND, |pair| is_closed(pair, 1, theirs)));
+        assert_eq!(pair.sides[1].received.len(), 20);
+        assert!(pair.has(1, Event::ChannelClosing(theirs)));
+        for side in 0..2 {
+            assert_eq!(pair.sides[side].association.stats().channels, 0);
+        }
+    }
+}
+
+#[test]
+fn both_sides_close_at_once() {
+    for seed in 0..20 {
+        let conditions = Conditions {
+            loss: 0.2,
+            ..Default::default()
+        };
+        let mut pair = Pair::connected(Config::default(), conditions, seed);
+        let id = pair.open(0, "x", ChannelOptions::default());
+        assert!(pair.run_until(20 * SECOND, |pair| pair.has(0, Event::ChannelOpen(id))));
+        let theirs = pair.incoming(1)[0];
+        close(&mut pair, 0, id);
+        close(&mut pair, 1, theirs);
+        assert!(pair.run_until(60 * SECOND, |pair| {
+            is_closed(pair, 0, id) && is_closed(pair, 1, theirs)
+        }));
+    }
+}
+
+#[test]
+fn a_negotiated_channel_that_was_never_used_is_closed_too() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 3);
+    let options = ChannelOptions {
+        negotiated: Some(7),
+        ..Default::default()
+    };
+    let ours = pair.open(0, "n", options.clone());
+    let theirs = pair.open(1, "n", options);
+    pair.send(1, theirs, "one").unwrap();
+    pair.run_for(SECOND);
+    close(&mut pair, 0, ours);
+    pair.run_for(3 * SECOND);
+    assert!(is_closed(&pair, 0, ours) && is_closed(&pair, 1, theirs));
+}
+
+#[test]
+fn an_identifier_is_used_again_after_both_directions_are_reset() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
+    let options = ChannelOptions {
+        negotiated: Some(8),
+        ..Default::default()
+    };
+    for round in 0..5 {
+        let ours = pair.open(0, "n", options.clone());
+        let theirs = pair.open(1, "n", options.clone());
+        pair.send(0, ours, format!("a{round}").as_str()).unwrap();
+        pair.send(1, theirs, format!("b{round}").as_str()).unwrap();
+        pair.run_for(SECOND);
+        assert_eq!(
+            pair.sides[1].received.last(),
+            Some(&(theirs, Message::text(format!("a{round}"))))
+        );
+        assert_eq!(
+            pair.sides[0].received.last(),
+            Some(&(ours, Message::text(format!("b{round}"))))
+        );
+        close(
+            &mut pair,
+            round % 2,
+            if round % 2 == 0 { ours } else { theirs },
+        );
+        pair.run_for(SECOND);
+        assert!(is_closed(&pair, 0, ours) && is_closed(&pair, 1, theirs));
+    }
+}
+
+#[test]
+fn messages_before_the_negotiated_channel_exists_wait_for_it() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
+    let options = ChannelOptions {
+        negotiated: Some(9),
+        ..Default::default()
+    };
+    let ours = pair.open(0, "n", options.clone());
+    for index in 0..100u8 {
+        pair.send(0, ours, vec![index]).unwrap();
+    }
+    pair.run_for(SECOND);
+    let theirs = pair.open(1, "n", options);
+    pair.run_for(SECOND);
+    // As many as may wait; the others were dropped and counted.
+    let received: Vec<_> = pair.sides[1]
+        .received
+        .iter()
+        .map(|(_, m)| m.as_bytes()[0])
+        .collect();
+    assert_eq!(received, (0..64).collect::<Vec<u8>>());
+    assert_eq!(
+        pair.sides[1].association.stats().counters.orphaned_messages,
+        36
+    );
+    assert_eq!(pair.sides[1].association.stats().unread, 0);
+    pair.send(0, ours, "now").unwrap();
+    pair.run_for(SECOND);
+    assert_eq!(
+        pair.sides[1].received.last(),
+        Some(&(theirs, Message::text("now")))
+    );
+}
+
+#[test]
+fn channels_beyond_the_limit_are_refused_by_a_reset() {
+    let configs = [
+        Config::default(),
+        Config {
+            max_channels: 2,
+            ..Default::default()
+        },
+    ];
+    let mut pair = Pair::with(configs, Conditions::default(), 6);
+    pair.connect();
+    let ids: Vec<_> = (0..4)
+        .map(|_| pair.open(0, "x", ChannelOptions::default()))
+        .collect();
+    pair.run_for(3 * SECOND);
+    assert_eq!(pair.incoming(1).len(), 2);
+    assert!(ids[2..].iter().all(|&id| is_closed(&pair, 0, id)));
+    assert_eq!(
+        pair.sides[1].association.stats().counters.channels_refused,
+        2
+    );
+    pair.send(0, ids[1], "fine").unwrap();
+    pair.run_for(SECOND);
+    assert_eq!(pair.sides[1].received.len(), 1);
+}
+
+#[test]
+fn closing_while_the_peer_floods_keeps_the_association() {
+    let conditions = Conditions {
+        rate: 50e6,
+        ..Default::default()
+    };
+    let mut pair = Pair::connected(Config::default(), conditions, 7);
+    let flood = pair.open(0, "flood", ChannelOptions::default());
+    let other = pair.open(0, "other", ChannelOptions::default());
+    pair.run_for(SECOND);
+    pair.sides[1].reads = false;
+    let chunk = pattern(60_000, 0);
+    pair.run_until(2 * SECOND, |pair| {
+        while pair.sides[0]
+            .association
+            .send(pair.now, flood, chunk.clone().into())
+            .is_ok()
+        {}
+        false
+    });
+    // The window is closed by what nobody reads.
+    assert!(pair.sides[1].association.stats().unread > 1_000_000);
+    let theirs = pair.incoming(1)[0];
+    close(&mut pair, 1, theirs);
+    assert!(pair.run_until(20 * SECOND, |pair| is_closed(pair, 1, theirs)));
+    assert!(is_closed(&pair, 0, flood));
+    pair.sides[1].reads = true;
+    pair.send(0, other, "still here").unwrap();
+    pair.run_for(SECOND);
+    assert_eq!(pair.sides[1].received.len(), 1);
+}

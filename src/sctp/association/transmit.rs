@@ -1,0 +1,146 @@
+//! The way down: sctp-proto is fed from the queues, streams are reset, and packets leave.
+
+use std::time::Instant;
+
+use super::Association;
+use super::life::Phase;
+use crate::sctp::channel::ChannelState;
+use crate::sctp::event::Event;
+
+/// How many streams are reset at once. They go into one request (RFC 6525 §4.1), which must fit
+/// into a packet, and for each sctp-proto looks through everything in flight.
+const MAX_RESETTING: usize = 64;
+/// How often sctp-proto is asked again because it took everything that it was given. Each time it
+/// is offered twice as much.
+const MAX_ROUNDS: u32 = 10;
+
+impl Association {
+    /// Makes packets, if it is time to.
+    pub(super) fn transmit(&mut self, now: Instant) {
+        let mut ahead = 1;
+        for _ in 0..MAX_ROUNDS {
+            let Phase::Connected { established, .. } = &mut self.phase else {
+                return;
+            };
+            if !established.is_due(now) {
+                return;
+            }
+            self.reset_drained();
+            self.feed(now, ahead);
+            let more = !self.scheduler.is_empty();
+            let Phase::Connected {
+                established,
+                closing,
+            } = &mut self.phase
+            else {
+                return;
+            };
+            established.transmit(now, self.unread, more, &mut self.out);
+            if closing.is_some() && !more && established.engine.outstanding() == 0 {
+                return self.finish_close();
+            }
+            // Held back by congestion control, by the peer or by our own limit: the next
+            // acknowledgement goes on.
+            ahead *= 2;
+            if !more || established.pending() > 0 || established.room(ahead).0 == 0 {
+                return;
+            }
+            established.wake_now();
+        }
+    }
+
+    /// Gives sctp-proto what it is about to send, and a little more.
+    fn feed(&mut self, now: Instant, ahead: usize) {
+        let Phase::Connected { established, .. } = &mut self.phase else {
+            return;
+        };
+        let (mut bytes, mut chunks) = established.room(ahead);
+        let max_payload = self.config.max_payload() as usize;
+        let limit = self.config.send_queue_limit;
+        while bytes > 0 && chunks > 0 {
+            let Some(id) = self.scheduler.next() else {
+                return;
+            };
+            let Some(channel) = self.channels.get_mut(id) else {
+                continue;
+            };
+            let mut sent = None;
+            while let (Some(queued), Some(stream)) = (channel.front(), channel.stream) {
+                let expired = queued.deadline.is_some_and(|deadline| deadline <= now);
+                if !expired {
+                    let delivery = channel.delivery(now, queued);
+                    let (ppid, contents) = (queued.ppid, queued.contents.clone());
+                    if established
+                        .engine
+                        .write(stream, ppid, contents, delivery)
+                        .is_err()
+                    {
+                        channel.blocked = true;
+                        break;
+                    }
+                }
+                let Some((queued, taken)) = channel.pop(limit) else {
+                    break;
+                };
+                if taken.buffered_amount_low {
+                    self.events.push_back(Event::BufferedAmountLow(id));
+                }
+                if taken.writable && channel.state != ChannelState::Closing {
+                    self.events.push_back(Event::Writable(id));
+                }
+                if expired {
+                    self.stats.counters.expired_messages += 1;
+                    continue;
+                }
+                let size = queued.contents.len();
+                bytes = bytes.saturating_sub(size);
+                chunks = chunks.saturating_sub(size.div_ceil(max_payload));
+                if queued.ppid != sctp_proto::PayloadProtocolIdentifier::Dcep {
+                    self.stats.messages_sent += 1;
+                    self.stats.bytes_sent += queued.size as u64;
+                }
+                sent = Some(size);
+                break;
+            }
+            self.scheduler
+                .taken(&mut channel.turn, sent, channel.options.priority);
+            if channel.has_queued() && !channel.blocked {
+                self.scheduler.add(id, &mut channel.turn);
+            }
+        }
+    }
+
+    /// Resets the streams of channels that are closing and have nothing left under way.
+    fn reset_drained(&mut self) {
+        if self.draining.is_empty() {
+            return;
+        }
+        let Phase::Connected { established, .. } = &mut self.phase else {
+            return;
+        };
+        let mut resetting = self.resetting;
+        let channels = &mut self.channels;
+        self.draining.retain(|&id| {
+            let Some(channel) = channels.get_mut(id) else {
+                return false;
+            };
+            let Some(stream) = channel.stream else {
+                return false;
+            };
+            let drained = !channel.has_queued() && established.engine.buffered(stream) == 0;
+            if !drained || resetting >= MAX_RESETTING {
+                return true;
+            }
+            established.dead.insert(stream);
+            established.engine.reset(stream);
+            channel.reset_sent = true;
+            resetting += 1;
+            false
+        });
+        self.resetting = resetting;
+    }
+}
+
+#[cfg(test)]
+#[path = "transmit_tests.rs"]
+mod tests;

@@ -1,0 +1,223 @@
+//! sctp-proto, reduced to the calls that are used, with its established association.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sctp_proto::{
+    AssociationEvent, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+    PayloadProtocolIdentifier as Ppid, ReliabilityType, TransportConfig,
+};
+
+use super::config::Config;
+use super::handshake::Ports;
+use super::init::Parameters;
+
+/// sctp-proto wants an address for each association; below us there is only one peer.
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+
+/// How a message is to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Delivery {
+    pub(super) ordered: bool,
+    pub(super) reliability: ReliabilityType,
+    /// Retransmissions or milliseconds.
+    pub(super) limit: u32,
+}
+
+/// The stream cannot be written to, because a reset of it is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blocked;
+
+/// An established association.
+pub(super) struct Engine {
+    endpoint: Endpoint,
+    association: sctp_proto::Association,
+    /// Streams with data that the peer has not acknowledged.
+    active: Vec<u16>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Takes up the association that the handshake agreed on: what sctp-proto calls SNAP, an
+    /// exchange of INITs by other means. `None` if sctp-proto does not take it.
+    pub(super) fn new(
+        config: &Config,
+        ports: Ports,
+        local: &Parameters,
+        peer: &Parameters,
+    ) -> Option<Engine> {
+        let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(60_000);
+        let transport = TransportConfig::default()
+            .with_local_port(ports.local)
+            .with_remote_port(ports.remote)
+            .with_max_receive_buffer_size(buffer_size(config))
+            .with_max_send_message_size(config.max_wire_message())
+            .with_max_receive_message_size(config.max_wire_message())
+            // Some(n) stops silently after n; ICE consent decides when the peer is gone.
+            .with_max_data_retransmits(None)
+            .with_max_init_retransmits(None)
+            .with_rto_initial_ms(millis(config.rto_initial))
+            .with_rto_min_ms(millis(config.rto_min))
+            .with_rto_max_ms(millis(config.rto_max));
+        let mut endpoint_config = EndpointConfig::new();
+        endpoint_config.max_payload_size(config.max_payload());
+        let mut endpoint = Endpoint::new(Arc::new(endpoint_config), None);
+        let mut client = ClientConfig::new().with_snap(local.to_init_chunk(), peer.to_init_chunk());
+        client.transport = Arc::new(transport);
+        let (_, association) = endpoint.connect(client, PEER).ok()?;
+        Some(Engine {
+            endpoint,
+            association,
+            active: Vec::new(),
+        })
+    }
+
+    /// Gives it a packet with the right verification tag, and without INIT, which would panic.
+    /// `None` if its checksum or first chunk is wrong.
+    pub(super) fn check(&mut self, now: Instant, packet: Bytes) -> Option<AssociationEvent> {
+        match self.endpoint.handle(now, PEER, None, None, packet)? {
+            (_, DatagramEvent::AssociationEvent(event)) => Some(event),
+            (_, DatagramEvent::NewAssociation(_)) => None,
+        }
+    }
+
+    /// Lets it act on a packet that was [checked](Self::check).
+    pub(super) fn handle(&mut self, event: AssociationEvent) {
+        self.association.handle_event(event);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.association.handle_timeout(now);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.association.poll_timeout()
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        self.association.poll()
+    }
+
+    /// All that it can send now. Each call looks at every chunk in flight several times, so one
+    /// call serves a whole batch.
+    pub(super) fn transmit(&mut self, now: Instant) -> Vec<Bytes> {
+        match self
+            .association
+            .poll_transmit(now)
+            .map(|transmit| transmit.payload)
+        {
+            Some(Payload::RawEncode(packets)) => packets,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Hands it a message.
+    pub(super) fn write(
+        &mut self,
+        stream: u16,
+        ppid: Ppid,
+        contents: Bytes,
+        delivery: Delivery,
+    ) -> Result<(), Blocked> {
+        self.ensure(stream)?;
+        let mut handle = self.association.stream(stream).map_err(|_| Blocked)?;
+        if !handle.is_writable() {
+            return Err(Blocked);
+        }
+        let Delivery {
+            ordered,
+            reliability,
+            limit,
+        } = delivery;
+        handle
+            .set_reliability_params(!ordered, reliability, limit)
+            .map_err(|_| Blocked)?;
+        handle.set_default_payload_type(ppid).map_err(|_| Blocked)?;
+        handle.write_chunks(&mut [contents]).map_err(|_| Blocked)?;
+        if !self.active.contains(&stream) {
+            self.active.push(stream);
+        }
+        Ok(())
+    }
+
+    /// The next complete message of a stream. sctp-proto keeps the fragments to itself, so that
+    /// they are put together in one buffer here: the only copy on the way in.
+    pub(super) fn read(&mut self, stream: u16) -> Option<(Ppid, Bytes)> {
+        let mut message = self.association.stream(stream).ok()?.read_sctp().ok()??;
+        let length = message.len();
+        let contents = message
+            .next(length)
+            .map(|chunk| chunk.bytes)
+            .unwrap_or_default();
+        Some((message.ppi, contents))
+    }
+
+    /// What was written to the stream and is not acknowledged, in bytes.
+    pub(super) fn buffered(&mut self, stream: u16) -> usize {
+        self.association
+            .stream(stream)
+            .ok()
+            .and_then(|handle| handle.buffered_amount().ok())
+            .unwrap_or(0)
+    }
+
+    /// What was written to all streams and is not acknowledged, in bytes.
+    pub(super) fn outstanding(&mut self) -> usize {
+        let mut active = std::mem::take(&mut self.active);
+        let mut sum = 0;
+        active.retain(|&stream| {
+            let buffered = self.buffered(stream);
+            sum += buffered;
+            buffered > 0
+        });
+        self.active = active;
+        sum
+    }
+
+    /// Whether messages can be written to the stream, now or as soon as it is used.
+    pub(super) fn is_writable(&mut self, stream: u16) -> bool {
+        self.association
+            .stream(stream)
+            .is_ok_and(|handle| handle.is_writable())
+    }
+
+    /// Asks for the reset of a stream (RFC 6525). Nothing can be read from it any more.
+    pub(super) fn reset(&mut self, stream: u16) {
+        if self.ensure(stream).is_ok()
+            && let Ok(mut handle) = self.association.stream(stream)
+        {
+            // It fails only while the association is not established.
+            let _ = handle.close();
+        }
+    }
+
+    /// T3 expiries and fast retransmissions so far.
+    pub(super) fn losses(&self) -> (u64, u64) {
+        let mut stats = self.association.stats();
+        (stats.get_num_t3timeouts(), stats.get_num_fast_retrans())
+    }
+
+    fn ensure(&mut self, stream: u16) -> Result<(), Blocked> {
+        if self.association.stream(stream).is_err() {
+            self.association
+                .open_stream(stream, Ppid::Binary)
+                .map_err(|_| Blocked)?;
+        }
+        Ok(())
+    }
+}
+
+/// How much sctp-proto may hold. Twice the window: what it holds is the rest that the window does
+/// not see, incomplete messages above all, and at its limit it gives up the association.
+pub(super) fn buffer_size(config: &Config) -> u32 {
+    config.window().saturating_mul(2)
+}

@@ -1,0 +1,112 @@
+//! Looks into packets that sctp-proto made before they leave.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::packet::{
+    Builder, CHUNK_HEADER_SIZE, Chunks, HEADER_SIZE, chunk, kind, seal, u16_at, u32_at,
+};
+
+/// RFC 9260 §3.3.4: cumulative TSN, window, two counts.
+const SACK_FIXED_SIZE: usize = 12;
+/// RFC 7053 §2: "acknowledge at once".
+const IMMEDIATE: u8 = 0x08;
+
+/// What is in a packet of ours.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Contents {
+    /// The DATA chunks: TSN and size of the user data.
+    pub(super) data: Vec<(u32, usize)>,
+    /// Where the last DATA chunk begins.
+    pub(super) last_data: Option<usize>,
+    /// Whether there is a SACK.
+    pub(super) sack: bool,
+}
+
+/// Lists the contents of a packet into `contents`, which keeps its buffer.
+pub(super) fn look(packet: &[u8], contents: &mut Contents) {
+    contents.data.clear();
+    contents.last_data = None;
+    contents.sack = false;
+    for chunk in Chunks::of(packet) {
+        match chunk.kind {
+            kind::DATA => {
+                if let Some(tsn) = u32_at(chunk.value, 0) {
+                    contents
+                        .data
+                        .push((tsn, chunk.value.len().saturating_sub(12)));
+                    contents.last_data = Some(chunk.offset);
+                }
+            }
+            kind::SACK => contents.sack = true,
+            _ => {}
+        }
+    }
+}
+
+/// The same packet with another window in its SACK, and with as many gap blocks as fit into
+/// `limit` bytes: those that are left out are reported later (RFC 9260 §6.2). `window` is given
+/// the window that sctp-proto wrote. Returns the cumulative TSN too.
+pub(super) fn rewrite_sack(
+    packet: &[u8],
+    limit: usize,
+    window: impl FnOnce(u32) -> u32,
+) -> Option<(Bytes, u32)> {
+    let mut out = Builder::like(packet);
+    let mut window = Some(window);
+    let mut cumulative = None;
+    for piece in Chunks::of(packet) {
+        let (kind::SACK, Some(window)) = (piece.kind, window.take_if(|_| piece.kind == kind::SACK))
+        else {
+            out.raw(&packet[piece.range().start..piece.range().end.min(packet.len())]);
+            continue;
+        };
+        let tsn = u32_at(piece.value, 0)?;
+        let room = limit.saturating_sub(HEADER_SIZE + CHUNK_HEADER_SIZE + SACK_FIXED_SIZE);
+        let gaps = usize::from(u16_at(piece.value, 8)?).min(room / 4);
+        let blocks = piece
+            .value
+            .get(SACK_FIXED_SIZE..SACK_FIXED_SIZE + 4 * gaps)?;
+        let mut value = BytesMut::with_capacity(SACK_FIXED_SIZE + blocks.len());
+        value.put_u32(tsn);
+        value.put_u32(window(u32_at(piece.value, 4)?));
+        value.put_u16(gaps as u16);
+        value.put_u16(0);
+        value.put_slice(blocks);
+        out.raw(&chunk(kind::SACK, piece.flags, &value));
+        cumulative = Some(tsn);
+    }
+    Some((out.finish(), cumulative?))
+}
+
+/// Cuts a packet that is too large between its chunks. sctp-proto counts the data of a packet but
+/// not the padding, so many tiny messages overfill it.
+pub(super) fn split(packet: &[u8], limit: usize, mut out: impl FnMut(Bytes)) {
+    let mut part = Builder::like(packet);
+    for chunk in Chunks::of(packet) {
+        let raw = &packet[chunk.range().start..chunk.range().end.min(packet.len())];
+        if !part.is_empty() && part.len() + raw.len() > limit {
+            out(std::mem::replace(&mut part, Builder::like(packet)).finish());
+        }
+        part.raw(raw);
+    }
+    if !part.is_empty() {
+        out(part.finish());
+    }
+}
+
+/// Asks the peer to acknowledge the DATA chunk at `offset` without delay: nothing else follows that
+/// would make it do so, and a delayed acknowledgement would meet our retransmission timer.
+pub(super) fn ask_for_sack(packet: Bytes, offset: usize) -> Bytes {
+    let mut packet = packet
+        .try_into_mut()
+        .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+    if let Some(flags) = packet.get_mut(offset + 1) {
+        *flags |= IMMEDIATE;
+        seal(&mut packet);
+    }
+    packet.freeze()
+}
+
+#[cfg(test)]
+#[path = "outbound_tests.rs"]
+mod tests;

@@ -1,0 +1,306 @@
+#!/usr/bin/env bash
+# Installs what the tests need, where it may, and runs every test:
+#
+#   tests/run.sh                   all stages
+#   tests/run.sh browser aiortc    only these
+#   tests/run.sh --long            also the soaks and the large seed counts
+#   tests/run.sh --list            names of the stages
+#
+# What cannot be installed is named loudly, and the stage that needs it is skipped; with CI=true a
+# skip is a failure. Each stage prints its time, and leaves its output in target/tests/STAGE.log.
+# Debian packages are installed with apt-get when run as root, Python packages into target/, npm
+# packages into tests/browser/node_modules, cargo-deny where cargo installs programs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tests/tools.sh
+
+# Name, and how many minutes it may take from a cold target directory on two cores.
+stages='
+fetch 10
+fmt 1
+clippy 15
+doc 15
+deny 10
+purity 10
+test 25
+features 10
+release 20
+loopback 6
+embed 6
+browser 6
+aiortc 6
+metrics 4
+bench 20
+'
+long_stages='
+soak 120
+'
+
+export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
+target=${CARGO_TARGET_DIR:-$PWD/target}
+binary=$target/release/actix-rtc
+logs=target/tests
+engines='dimpl webrtc-dtls'
+
+# --- the stages -----------------------------------------------------------------------------------
+
+# Only here is anything downloaded for cargo, apart from cargo-deny and its database.
+stage_fetch() {
+    if cargo fetch --locked --quiet 2>/dev/null; then return; fi
+    # Without a network it is enough that everything was downloaded before.
+    cargo fetch --locked --offline --quiet 2>/dev/null ||
+        fail "the crates of Cargo.lock can neither be downloaded nor are they all here"
+}
+
+stage_fmt() {
+    need_component rustfmt
+    cargo fmt --all -- --check
+}
+
+stage_clippy() {
+    need_component clippy
+    cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+}
+
+stage_doc() {
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features --locked
+}
+
+stage_deny() {
+    need_cargo_deny
+    local deny=(cargo deny --workspace --all-features --config .deny.toml)
+    quietly "${deny[@]}" --offline check --hide-inclusion-graph bans licenses sources
+    # The database is a repository on another host than the crates: it is not reachable everywhere.
+    if "${deny[@]}" fetch db >/dev/null 2>&1; then
+        quietly "${deny[@]}" check --hide-inclusion-graph advisories
+    else
+        echo "NOTE: advisories were not checked: their database cannot be reached from here" >&2
+    fi
+}
+
+stage_purity() {
+    need_component clippy
+    bash tests/purity.sh
+}
+
+stage_test() {
+    # For the tests that drive a peer of another make; they say so when they have none.
+    if find_aiortc; then export RTC_AIORTC_PYTHON=$aiortc_python; fi
+    cargo test --workspace --all-features --locked
+}
+
+# What an embedder turns off must not be needed.
+stage_features() {
+    local features
+    for features in '' web prometheus dtls-webrtc; do
+        echo "check: --no-default-features --features '$features'"
+        cargo check --quiet --lib --locked --no-default-features --features "$features"
+    done
+}
+
+stage_release() {
+    cargo build --release --locked
+}
+
+stage_loopback() {
+    built
+    local engine
+    for engine in $engines; do
+        loopback --engine "$engine" --megabytes 64
+        loopback --engine "$engine" --sessions 50 --megabytes 1
+    done
+}
+
+loopback() {
+    local result
+    result=$("$binary" loopback --json "$@") || fail "loopback $*: status $?: $result"
+    if ! grep -Eq '"failed":0[,}]' <<<"$result" || ! grep -Eq '"lost":0[,}]' <<<"$result"; then
+        fail "loopback $*: $result"
+    fi
+    echo "ok      loopback $*: $result"
+}
+
+# The README's example, in a project of its own. It has a fixed port, and so a network of its own.
+stage_embed() {
+    need_netns
+    need_aiortc
+    # The same versions as here, so that all that is built is the ten lines.
+    cp Cargo.lock tests/embed/Cargo.lock
+    CARGO_TARGET_DIR=$target cargo build --release --manifest-path tests/embed/Cargo.toml
+    tests/netns.sh bash tests/with-server.sh --at http://127.0.0.1:8080/ \
+        "$target/release/actix-rtc-embedded" -- "$aiortc_python" tests/aiortc/offerer.py '{}'
+}
+
+stage_browser() {
+    built
+    need_netns
+    need chromium chromium
+    need_npm_packages tests/browser
+    local engine
+    for engine in $engines; do
+        echo "engine $engine"
+        in_server "$engine" node tests/browser/run.mjs '{}' --chromium "$(command -v chromium)" \
+            --screenshots "$logs/screenshots/$engine"
+    done
+}
+
+stage_aiortc() {
+    built
+    need_netns
+    need_aiortc
+    local engine
+    for engine in $engines; do
+        echo "engine $engine"
+        in_server "$engine" "$aiortc_python" tests/aiortc/offerer.py '{}'
+    done
+    RTC_AIORTC_PYTHON=$aiortc_python cargo test --all-features --locked --test aiortc
+}
+
+# The scrape configuration as it is, and so its ports: in a network of its own.
+stage_metrics() {
+    built
+    need_netns
+    need_aiortc
+    need promtool prometheus
+    promtool check config dashboards/prometheus.yml
+    tests/netns.sh bash tests/with-server.sh "$binary" serve --bind 127.0.0.1:8080 -- \
+        "$aiortc_python" tests/prometheus.py '{}' dashboards/prometheus.yml
+}
+
+stage_bench() {
+    need python3 python3
+    local benches
+    benches=$(cargo metadata --no-deps --format-version 1 | python3 -c '
+import json, sys
+for package in json.load(sys.stdin)["packages"]:
+    for target in package["targets"]:
+        if "bench" in target["kind"]:
+            print("--bench", target["name"])')
+    if [ -z "$benches" ]; then skip "no benchmark is declared in the manifests"; fi
+    # Each once, to see that it runs; for figures: cargo bench.
+    # shellcheck disable=SC2086
+    cargo bench --workspace --all-features --locked $benches -- --test
+}
+
+stage_soak() {
+    built
+    RTC_LONG=1 cargo test --release --workspace --all-features --locked -- --include-ignored
+    local engine
+    for engine in $engines; do
+        loopback --engine "$engine" --megabytes 2048
+        loopback --engine "$engine" --sessions 500 --megabytes 500
+    done
+}
+
+built() {
+    if [ ! -x "$binary" ]; then cargo build --release --locked; fi
+}
+
+# A command against the demo server, both in a network of their own.
+in_server() {
+    local engine=$1
+    shift
+    tests/netns.sh bash tests/with-server.sh \
+        "$binary" serve --bind 127.0.0.1:0 --engine "$engine" -- "$@"
+}
+
+# --- running them ---------------------------------------------------------------------------------
+
+if [ "${1:-}" = --stage ]; then
+    # A stage in a shell of its own, where `set -e` holds.
+    mkdir -p "$logs"
+    if [ "$2" != fetch ] && [ "$2" != deny ]; then export CARGO_NET_OFFLINE=true; fi
+    "stage_$2"
+    exit 0
+fi
+
+chosen=
+for argument in "$@"; do
+    case $argument in
+        --long) stages=$stages$long_stages ;;
+        --list) awk 'NF { print $1 }' <<<"$stages$long_stages"; exit 0 ;;
+        -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        *)
+            if ! awk 'NF { print $1 }' <<<"$stages$long_stages" | grep -qx -e "$argument"; then
+                echo "there is no stage '$argument': see $0 --list" >&2
+                exit 2
+            fi
+            chosen="$chosen $argument "
+            ;;
+    esac
+done
+if [ -n "$chosen" ]; then stages=$stages$long_stages; fi
+
+if ! command -v cargo >/dev/null; then
+    echo "cargo is not installed: the tests need Rust (see README.md)" >&2
+    exit 1
+fi
+
+mkdir -p "$logs"
+running=
+trap 'if [ -n "$running" ]; then kill "$running" 2>/dev/null || true; fi; exit 130' INT TERM
+passed=0 failed=0 skipped=0
+summary=
+began=$SECONDS
+
+count() {
+    grep -cE "$1" "$2" || true
+}
+
+# How many tests passed and failed by a stage's output: cargo's sums, and lines of ok and FAILED.
+results() {
+    local log=$1 cargo_passed cargo_failed
+    cargo_passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log")
+    cargo_failed=$(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$log")
+    echo "$((cargo_passed + $(count '^ok  ' "$log"))) $((cargo_failed + $(count '^FAILED  ' "$log")))"
+}
+
+while read -r name minutes; do
+    if [ -z "$name" ]; then continue; fi
+    if [ -n "$chosen" ] && [[ $chosen != *" $name "* ]]; then continue; fi
+    echo "=== $name"
+    log=$logs/$name.log
+    from=$SECONDS
+    status=0
+    exec {output}> >(exec tee "$log")
+    writer=$!
+    timeout --kill-after=10 "${minutes}m" bash "$0" --stage "$name" \
+        </dev/null >&"$output" 2>&1 {output}>&- &
+    running=$!
+    exec {output}>&-
+    wait "$running" || status=$?
+    running=
+    wait "$writer" || true
+    read -r ok bad <<<"$(results "$log")"
+    case $status in
+        0) outcome=passed ;;
+        77) outcome=skipped ;;
+        124 | 137) outcome="failed (stopped after $minutes minutes)" ;;
+        *) outcome="failed (status $status)" ;;
+    esac
+    if [ $status -eq 77 ] && [ "${CI:-}" = true ]; then
+        outcome="failed (skipped, and CI=true)"
+        status=1
+    fi
+    if [ $status -eq 0 ]; then
+        if [ "$bad" -gt 0 ]; then outcome="failed ($bad tests, and yet status 0)"; fi
+        if [ $((ok + bad)) -eq 0 ]; then ok=1; fi
+    elif [ $status -eq 77 ]; then
+        skipped=$((skipped + 1))
+    elif [ "$bad" -eq 0 ]; then
+        bad=1
+    fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    line=$(printf '%-10s %5d s  %s' "$name" $((SECONDS - from)) "$outcome")
+    echo "=== $line"
+    summary="$summary$line"$'\n'
+done <<<"$stages"
+
+printf '\n%s%-10s %5d s\n\n' "$summary" all $((SECONDS - began))
+if [ $skipped -gt 0 ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+[ $failed -eq 0 ]
