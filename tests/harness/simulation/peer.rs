@@ -209,16 +209,14 @@ impl Peer {
             Some(Tunnel::Allocated { relayed, mapped }) => {
                 self.allocated(now, to, from, relayed, mapped);
             }
-            Some(Tunnel::Data { relayed, peer }) => {
-                if self.relays.iter().any(|r| r.relayed == relayed) {
-                    self.demultiplex(now, Path::udp(relayed, peer), payload);
-                }
+            Some(Tunnel::Data { relayed, peer })
+                if self.relays.iter().any(|r| r.relayed == relayed) =>
+            {
+                self.demultiplex(now, Path::udp(relayed, peer), payload);
             }
-            Some(Tunnel::Allocate) => {}
-            None if self.sockets.contains(&to) => {
-                if !self.discovered(now, to, from, &payload) {
-                    self.demultiplex(now, Path::udp(to, from), payload);
-                }
+            Some(Tunnel::Data { .. } | Tunnel::Allocate) => {}
+            None if self.sockets.contains(&to) && !self.discovered(now, to, from, &payload) => {
+                self.demultiplex(now, Path::udp(to, from), payload);
             }
             None => {}
         }

@@ -50,12 +50,12 @@ impl Servers {
             return answer_binding(datagram);
         }
         if self.turn == Some(datagram.to) {
-            return self.from_client(datagram);
+            return self.serve_client(datagram);
         }
-        self.from_peer(datagram)
+        self.relay_from_peer(datagram)
     }
 
-    fn from_client(&mut self, datagram: Datagram) -> Option<Datagram> {
+    fn serve_client(&mut self, datagram: Datagram) -> Option<Datagram> {
         let Datagram {
             from: client,
             to: server,
@@ -107,7 +107,7 @@ impl Servers {
         relayed
     }
 
-    fn from_peer(&self, datagram: Datagram) -> Option<Datagram> {
+    fn relay_from_peer(&self, datagram: Datagram) -> Option<Datagram> {
         let allocation = self.allocations.iter().find(|a| a.relayed == datagram.to)?;
         let permitted = allocation.permissions.contains(&datagram.from.ip());
         permitted.then(|| Datagram {
