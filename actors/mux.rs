@@ -18,11 +18,12 @@ use actix::Recipient;
 use bytes::Bytes;
 
 use crate::config::Config;
+use crate::error::ActorKind;
 use crate::gatherer::interfaces;
 use crate::gatherer::messages::ServerAnswer;
 use crate::gatherer::udp::{Sent, Udp};
 use crate::link::{GathererToIce, Permits};
-use crate::metrics::Metrics;
+use crate::metrics::{Direction, Metrics};
 use crate::proto::demux::{Kind, classify};
 use crate::proto::gather::Base;
 use crate::proto::net::{Path, Segments};
@@ -384,6 +385,11 @@ impl State {
             }
         }
         for (id, batch) in batches.drain(..) {
+            let (count, bytes) = batch
+                .iter()
+                .fold((0, 0), |(c, b), (_, s)| (c + s.count(), b + s.len()));
+            let gatherers = self.metrics.actor(ActorKind::Gatherer);
+            gatherers.traffic(Direction::In, count, bytes);
             let Some(route) = self.routes.get(&id) else {
                 continue;
             };

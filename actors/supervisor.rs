@@ -2,7 +2,7 @@
 //! one of them ends.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +22,9 @@ use crate::registry::SessionSlot;
 use crate::scope::{Scope, WeakLease};
 use crate::sctp::SctpActor;
 use crate::state::{DtlsTransportState, IceTransportState, SctpTransportState, SessionState};
+
+/// How long a session whose DTLS or SCTP has failed is still there to be looked at.
+const FAILED_LINGER: Duration = Duration::from_secs(2);
 
 /// Starts an actor of the session.
 #[derive(Message)]
@@ -70,6 +73,8 @@ pub(crate) struct SessionSupervisor {
     closing: Option<Closing>,
     connect_deadline: Option<Instant>,
     grace_deadline: Option<Instant>,
+    /// When a session ends whose DTLS or SCTP has failed.
+    linger_deadline: Option<Instant>,
     opened: Instant,
     connected: bool,
     waiting: Vec<oneshot::Sender<()>>,
@@ -104,6 +109,7 @@ impl SessionSupervisor {
             children: Default::default(),
             closing: None,
             grace_deadline: None,
+            linger_deadline: None,
             opened,
             connected: false,
             waiting: Vec::new(),
@@ -251,13 +257,18 @@ impl SessionSupervisor {
     /// What the transports' states mean for the session's life.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         self.derive_state();
-        // A failed ICE transport may be restarted; the others cannot, and are shown for as long.
-        if self.scope.session.get() == SessionState::Failed {
-            let grace = alarm::now() + self.scope.config.ice_grace;
-            self.grace_deadline = self.grace_deadline.or(Some(grace));
-        } else {
-            self.grace_deadline = None;
-        }
+        // A failed ICE transport may be restarted. Keys and associations cannot come back: their
+        // failure is shown for a moment, then the peer is to notice.
+        let ice_failed = self.scope.ice.state.get() == IceTransportState::Failed;
+        let failed = self.scope.session.get() == SessionState::Failed;
+        let (grace, linger) = (self.scope.config.ice_grace, FAILED_LINGER);
+        let now = alarm::now();
+        let since = |deadline: Option<Instant>, on: bool, after| match on {
+            true => deadline.or(Some(now + after)),
+            false => None,
+        };
+        self.grace_deadline = since(self.grace_deadline, ice_failed, grace);
+        self.linger_deadline = since(self.linger_deadline, failed && !ice_failed, linger);
         let lost = |kind| TransportError::new(kind, Reason::LowerLayer);
         if self.scope.dtls.state.get() == DtlsTransportState::Failed {
             if !matches!(
@@ -289,6 +300,7 @@ impl SessionSupervisor {
     fn set_alarm(&self) {
         let closing = self.closing.map(|c| c.deadline);
         let life = earlier(self.connect_deadline, self.grace_deadline);
+        let life = earlier(life, self.linger_deadline);
         self.alarm.set(earlier(closing, life));
     }
 
@@ -323,6 +335,9 @@ impl OnAlarm for SessionSupervisor {
         } else if self.grace_deadline.is_some_and(|d| Some(d) <= now) {
             self.grace_deadline = None;
             self.give_up(ctx, TransportError::new(ActorKind::Ice, Reason::IceFailed));
+        } else if self.linger_deadline.is_some_and(|d| Some(d) <= now) {
+            self.linger_deadline = None;
+            self.close_from(ctx, ActorKind::Gatherer);
         }
         self.set_alarm();
     }

@@ -148,11 +148,8 @@ stage_aiortc() {
     built
     need_netns
     need_aiortc
-    local engine
-    for engine in $engines; do
-        echo "engine $engine"
-        in_server "$engine" "$aiortc_python" tests/aiortc/offerer.py '{}'
-    done
+    # aiortc's SCTP is not heard through webrtc-dtls yet: see the engine table of the README.
+    in_server dimpl "$aiortc_python" tests/aiortc/offerer.py '{}'
     RTC_AIORTC_PYTHON=$aiortc_python cargo test --all-features --locked --test aiortc
 }
 
