@@ -30,9 +30,9 @@ embed 6
 browser 6
 aiortc 6
 metrics 4
-bench 20
 '
 long_stages='
+bench 20
 soak 120
 '
 
