@@ -60,6 +60,8 @@ pub(crate) enum IceToGatherer {
     Ufrag(String),
     /// Traffic from this path's remote address is for this session.
     Authenticated(Path),
+    /// A check to there was answered: the session has consent to send.
+    Answered(Path),
     /// No longer.
     Released(Path),
 }

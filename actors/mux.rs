@@ -1,12 +1,9 @@
 //! A worker's shared UDP port: many sessions on one socket, and who gets which datagram.
 //!
-//! A STUN request goes by the local username fragment in it, never by its address; a STUN
-//! response by the transaction that asked for it; DTLS and RTP by the exact remote address. An
-//! address enters the table only after a message from it carried a valid MESSAGE-INTEGRITY, and
-//! no session can take an address that another one holds.
+//! The rules of routing, and of who may have which address, are in [`route`](crate::proto::route).
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -17,6 +14,7 @@ use std::time::Duration;
 use actix::Recipient;
 use bytes::Bytes;
 
+use crate::alarm::now;
 use crate::config::Config;
 use crate::error::ActorKind;
 use crate::gatherer::interfaces;
@@ -27,13 +25,8 @@ use crate::metrics::{Direction, Metrics};
 use crate::proto::demux::{Kind, classify};
 use crate::proto::gather::Base;
 use crate::proto::net::{Path, Segments};
+use crate::proto::route::{Asker, Claim, Routes, Tables};
 use crate::proto::stun;
-
-/// How many remote addresses one session may hold.
-const ADDRESSES_PER_SESSION: usize = 8;
-
-/// How many transactions of one session may be outstanding; older ones lose their route.
-const TRANSACTIONS_PER_SESSION: usize = 256;
 
 /// Why a shared port could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +54,9 @@ struct State {
     udp: Udp,
     bases: Vec<Base>,
     metrics: Arc<Metrics>,
-    routes: HashMap<RouteId, Route>,
+    routes: Routes<RouteId>,
+    sessions: HashMap<RouteId, Session>,
     next: RouteId,
-    ufrags: HashMap<Box<[u8]>, RouteId>,
-    addresses: HashMap<SocketAddr, RouteId>,
-    transactions: HashMap<stun::TransactionId, (RouteId, Asker)>,
-    /// Who asked last for an address that another session holds.
-    wanted: HashMap<SocketAddr, RouteId>,
     /// Reused from wake to wake.
     received: Vec<(Path, Segments)>,
     batches: Vec<Batch>,
@@ -75,23 +64,12 @@ struct State {
     waker: Option<std::task::Waker>,
 }
 
-/// Whose transaction it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asker {
-    /// The ICE agent's: a connectivity check.
-    Ice,
-    /// The gatherer's: a question to a STUN server.
-    Gatherer,
-}
-
-struct Route {
+/// To whom a session's traffic goes.
+struct Session {
     gatherer: Recipient<ServerAnswer>,
     /// `None` until there is an ICE transport.
     ice: Option<Recipient<GathererToIce>>,
     permits: Permits,
-    ufrags: Vec<Box<[u8]>>,
-    addresses: Vec<SocketAddr>,
-    transactions: VecDeque<stun::TransactionId>,
 }
 
 impl Mux {
@@ -111,12 +89,9 @@ impl Mux {
             udp,
             bases,
             metrics,
-            routes: HashMap::new(),
+            routes: Routes::new(config.ice.consent_timeout, Tables::default()),
+            sessions: HashMap::new(),
             next: 0,
-            ufrags: HashMap::new(),
-            addresses: HashMap::new(),
-            transactions: HashMap::new(),
-            wanted: HashMap::new(),
             received: Vec::new(),
             batches: Vec::new(),
             waker: None,
@@ -143,15 +118,13 @@ impl Mux {
         let mut state = self.0.borrow_mut();
         let id = state.next;
         state.next += 1;
-        let route = Route {
+        let session = Session {
             gatherer,
             ice: None,
             permits,
-            ufrags: Vec::new(),
-            addresses: Vec::new(),
-            transactions: VecDeque::new(),
         };
-        state.routes.insert(id, route);
+        state.sessions.insert(id, session);
+        state.routes.join(id);
         MuxLease {
             id,
             mux: self.clone(),
@@ -168,58 +141,39 @@ pub(crate) struct MuxLease {
 impl MuxLease {
     /// Where the session's traffic goes.
     pub(crate) fn set_ice(&self, ice: Recipient<GathererToIce>) {
-        if let Some(route) = self.mux.0.borrow_mut().routes.get_mut(&self.id) {
-            route.ice = Some(ice);
+        if let Some(session) = self.mux.0.borrow_mut().sessions.get_mut(&self.id) {
+            session.ice = Some(ice);
         }
     }
 
-    /// Requests with this local username fragment are ours. Those of the generation before stay
-    /// ours too: late checks of it are no errors.
+    /// Requests with this local username fragment are ours. Those of the generations before stay
+    /// ours too: late checks of them are no errors.
     pub(crate) fn add_ufrag(&self, ufrag: &str) {
-        let state = &mut *self.mux.0.borrow_mut();
-        let ufrag: Box<[u8]> = ufrag.as_bytes().into();
-        let Some(route) = state.routes.get_mut(&self.id) else {
-            return;
-        };
-        if route.ufrags.contains(&ufrag) {
-            return;
+        if !self.mux.0.borrow_mut().routes.add_ufrag(self.id, ufrag) {
+            tracing::warn!(
+                ufrag,
+                "two sessions have the same username fragment: the later one is not reached"
+            );
         }
-        if route.ufrags.len() == 2 {
-            state.ufrags.remove(&route.ufrags.remove(0));
-        }
-        route.ufrags.push(ufrag.clone());
-        state.ufrags.insert(ufrag, self.id);
     }
 
-    /// Traffic from this address is ours, unless it is another session's.
-    pub(crate) fn add_address(&self, address: SocketAddr) {
+    /// The peer was heard on this path: traffic from there is ours, unless it is another session's.
+    pub(crate) fn authenticated(&self, path: Path) {
         let state = &mut *self.mux.0.borrow_mut();
-        match state.addresses.get(&address) {
-            Some(owner) if *owner == self.id => return,
-            Some(_) => {
-                state.metrics.gatherer.address_taken.increment(1);
-                state.wanted.insert(address, self.id);
-                return;
-            }
-            None => {}
-        }
-        let Some(route) = state.routes.get_mut(&self.id) else {
-            return;
-        };
-        if route.addresses.len() == ADDRESSES_PER_SESSION {
-            state.addresses.remove(&route.addresses.remove(0));
-        }
-        route.addresses.push(address);
-        state.addresses.insert(address, self.id);
+        let claim = state.routes.authenticated(now(), self.id, path);
+        state.count(claim);
     }
 
-    /// Traffic from this address is no longer ours.
-    pub(crate) fn remove_address(&self, address: SocketAddr) {
+    /// The peer has answered on this path.
+    pub(crate) fn answered(&self, path: Path) {
         let state = &mut *self.mux.0.borrow_mut();
-        if let Some(route) = state.routes.get_mut(&self.id) {
-            route.addresses.retain(|held| *held != address);
-        }
-        state.release(self.id, address);
+        let claim = state.routes.answered(now(), self.id, path);
+        state.count(claim);
+    }
+
+    /// Traffic from there is no longer ours.
+    pub(crate) fn release(&self, path: Path) {
+        self.mux.0.borrow_mut().routes.release(self.id, path);
     }
 
     /// Sends connectivity checks and their answers.
@@ -228,7 +182,10 @@ impl MuxLease {
         if let Some(header) = stun::peek(&datagram)
             && header.class == stun::Class::Request
         {
-            state.expect(self.id, Asker::Ice, header.transaction_id);
+            let id = header.transaction_id;
+            state
+                .routes
+                .expect(now(), self.id, Asker::Agent, id, path.remote);
         }
         state.send(path, &Segments::from(datagram))
     }
@@ -237,7 +194,10 @@ impl MuxLease {
     pub(crate) fn send_request(&self, path: Path, datagram: Bytes) -> Sent {
         let state = &mut *self.mux.0.borrow_mut();
         if let Some(header) = stun::peek(&datagram) {
-            state.expect(self.id, Asker::Gatherer, header.transaction_id);
+            let id = header.transaction_id;
+            state
+                .routes
+                .expect(now(), self.id, Asker::Gatherer, id, path.remote);
         }
         state.send(path, &Segments::from(datagram))
     }
@@ -251,19 +211,8 @@ impl MuxLease {
 impl Drop for MuxLease {
     fn drop(&mut self) {
         let state = &mut *self.mux.0.borrow_mut();
-        let Some(route) = state.routes.remove(&self.id) else {
-            return;
-        };
-        for ufrag in route.ufrags {
-            state.ufrags.remove(&ufrag);
-        }
-        for transaction in route.transactions {
-            state.transactions.remove(&transaction);
-        }
-        state.wanted.retain(|_, wanting| *wanting != self.id);
-        for address in route.addresses {
-            state.release(self.id, address);
-        }
+        state.sessions.remove(&self.id);
+        state.routes.leave(self.id);
     }
 }
 
@@ -285,81 +234,24 @@ impl State {
         sent
     }
 
-    fn expect(&mut self, id: RouteId, asker: Asker, transaction: stun::TransactionId) {
-        let Some(route) = self.routes.get_mut(&id) else {
-            return;
-        };
-        if self.transactions.insert(transaction, (id, asker)).is_some() {
-            return; // A retransmission.
-        }
-        route.transactions.push_back(transaction);
-        if route.transactions.len() > TRANSACTIONS_PER_SESSION
-            && let Some(oldest) = route.transactions.pop_front()
-        {
-            self.transactions.remove(&oldest);
-        }
-    }
-
-    fn release(&mut self, id: RouteId, address: SocketAddr) {
-        if self.addresses.get(&address) != Some(&id) {
-            return;
-        }
-        self.addresses.remove(&address);
-        if let Some(next) = self.wanted.remove(&address)
-            && let Some(route) = self.routes.get_mut(&next)
-            && route.addresses.len() < ADDRESSES_PER_SESSION
-        {
-            route.addresses.push(address);
-            self.addresses.insert(address, next);
-        }
-    }
-
-    /// Whose datagram it is.
-    fn route(&self, remote: SocketAddr, datagram: &[u8]) -> Option<(RouteId, Asker)> {
-        let misses = &self.metrics.gatherer;
-        match classify(datagram) {
-            Some(Kind::Stun) => {
-                let Some(header) = stun::peek(datagram) else {
-                    misses.garbage.increment(1);
-                    return None;
-                };
-                let ice = |id: Option<&RouteId>| id.map(|id| (*id, Asker::Ice));
-                let route = match header.class {
-                    stun::Class::Request => {
-                        ice(stun::local_ufrag(datagram).and_then(|u| self.ufrags.get(u)))
-                    }
-                    stun::Class::SuccessResponse | stun::Class::ErrorResponse => {
-                        self.transactions.get(&header.transaction_id).copied()
-                    }
-                    stun::Class::Indication => ice(self.addresses.get(&remote)),
-                };
-                if route.is_none() {
-                    misses.unknown_ufrag.increment(1);
-                }
-                route
-            }
-            Some(Kind::Dtls | Kind::Rtp) => {
-                let route = self.addresses.get(&remote).copied();
-                if route.is_none() {
-                    misses.unknown_address.increment(1);
-                }
-                route.map(|id| (id, Asker::Ice))
-            }
-            Some(Kind::TurnChannel) | None => {
-                misses.garbage.increment(1);
-                None
-            }
+    fn count(&self, claim: Claim) {
+        if claim == Claim::Taken {
+            self.metrics.gatherer.address_taken.increment(1);
         }
     }
 
     /// Puts datagrams of one kind into the batch of their session.
-    fn sort(&self, path: Path, segments: Segments, batches: &mut Vec<Batch>) {
-        let Some((id, asker)) = self.route(path.remote, segments.contents()) else {
-            return;
+    fn sort(&mut self, path: Path, segments: Segments, batches: &mut Vec<Batch>) {
+        let (id, asker) = match self.routes.route(path.remote, segments.contents()) {
+            Ok(found) => found,
+            Err(miss) => {
+                let misses = &self.metrics.gatherer.misses[miss as usize];
+                return misses.increment(segments.count() as u64);
+            }
         };
         if asker == Asker::Gatherer {
-            if let Some(route) = self.routes.get(&id) {
-                route
+            if let Some(session) = self.sessions.get(&id) {
+                session
                     .gatherer
                     .do_send(ServerAnswer(path, segments.contents().clone()));
             }
@@ -390,11 +282,11 @@ impl State {
                 .fold((0, 0), |(c, b), (_, s)| (c + s.count(), b + s.len()));
             let gatherers = self.metrics.actor(ActorKind::Gatherer);
             gatherers.traffic(Direction::In, count, bytes);
-            let Some(route) = self.routes.get(&id) else {
+            let Some(session) = self.sessions.get(&id) else {
                 continue;
             };
-            let Some(ice) = &route.ice else { continue };
-            match route.permits.try_acquire() {
+            let Some(ice) = &session.ice else { continue };
+            match session.permits.try_acquire() {
                 Some(permit) => ice.do_send(GathererToIce::Inbound { batch, permit }),
                 None => {
                     let lost: usize = batch.iter().map(|(_, s)| s.count()).sum();

@@ -40,6 +40,7 @@ pub mod gather;
 pub mod ice;
 pub mod net;
 pub mod random;
+pub mod route;
 pub mod sctp;
 pub mod sdp;
 pub mod stun;

@@ -516,12 +516,17 @@ impl Handler<IceToGatherer> for GathererActor {
             }
             IceToGatherer::Authenticated(path) => {
                 if let Some(lease) = &self.lease {
-                    lease.add_address(path.remote);
+                    lease.authenticated(path);
+                }
+            }
+            IceToGatherer::Answered(path) => {
+                if let Some(lease) = &self.lease {
+                    lease.answered(path);
                 }
             }
             IceToGatherer::Released(path) => {
                 if let Some(lease) = &self.lease {
-                    lease.remove_address(path.remote);
+                    lease.release(path);
                 }
             }
         }

@@ -146,6 +146,7 @@ impl IceActor {
             Event::Authenticated(path) => {
                 self.gatherer.do_send(IceToGatherer::Authenticated(path));
             }
+            Event::Answered(path) => self.gatherer.do_send(IceToGatherer::Answered(path)),
             Event::Released(path) => self.gatherer.do_send(IceToGatherer::Released(path)),
             Event::RoleChanged(role) => scope.ice.role.store(Arc::new(role)),
         }

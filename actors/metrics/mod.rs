@@ -16,6 +16,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 pub use prometheus::{InstallError, PrometheusHandle, install_prometheus};
 
 use crate::error::{ActorKind, Reason};
+use crate::proto::route::Miss;
 use crate::state::{
     DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
     State,
@@ -45,9 +46,8 @@ pub(crate) struct ActorMetrics {
 /// What the gatherers count.
 #[derive(Debug)]
 pub(crate) struct GathererMetrics {
-    pub(crate) unknown_ufrag: Counter,
-    pub(crate) unknown_address: Counter,
-    pub(crate) garbage: Counter,
+    /// By [`Miss`].
+    pub(crate) misses: [Counter; Miss::ALL.len()],
     pub(crate) address_taken: Counter,
     pub(crate) no_permit: Counter,
     pub(crate) send_refused: Counter,
@@ -107,15 +107,12 @@ impl Metrics {
         StateGauge::<DtlsTransportState>::register();
         StateGauge::<SctpTransportState>::register();
         StateGauge::<SessionState>::register();
-        let miss = |reason| counter!(names::MUX_MISSES, "reason" => reason);
         let dropped = |actor: ActorKind, reason| counter!(names::DATAGRAMS_DROPPED, "actor" => actor.as_str(), "reason" => reason);
         let by_direction = |name| Direction::ALL.map(|d| counter!(name, "direction" => d.as_str()));
         Arc::new(Metrics {
             actors: ActorKind::ALL.map(ActorMetrics::new),
             gatherer: GathererMetrics {
-                unknown_ufrag: miss("unknown_ufrag"),
-                unknown_address: miss("unknown_address"),
-                garbage: miss("garbage"),
+                misses: Miss::ALL.map(|m| counter!(names::MUX_MISSES, "reason" => m.as_str())),
                 address_taken: dropped(ActorKind::Gatherer, "address_taken"),
                 no_permit: dropped(ActorKind::Gatherer, "session_slow"),
                 send_refused: dropped(ActorKind::Gatherer, "send_refused"),

@@ -32,6 +32,9 @@ pub enum Event {
     /// The first message with the right MESSAGE-INTEGRITY arrived on this path: what else comes
     /// from there may be routed to this session.
     Authenticated(Path),
+    /// A check of ours was answered on this path: the peer agrees to be sent to there, for
+    /// [`consent_timeout`](super::Config::consent_timeout) (RFC 7675 §5.1).
+    Answered(Path),
     /// A path that was [`Event::Authenticated`] is not any more.
     Released(Path),
     /// The role changed, by a role conflict (RFC 8445 §7.3.1.1) or because a side is lite.

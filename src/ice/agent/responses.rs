@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::candidate::{Candidate, CandidateType};
+use super::super::event::Event;
 use super::super::pair::{PairId, PairState};
 use super::super::state::{Role, State};
 use super::super::stats::Dropped;
@@ -68,6 +69,7 @@ impl Agent {
         let local = self.local_candidate_of(check.path, mapped, id);
         self.transactions.end_checks(id);
         self.counters.checks_answered += 1;
+        self.events.push_back(Event::Answered(check.path));
         let current = self.current.number();
         let Some(pair) = self.checklist.get_mut(id) else {
             return;
