@@ -28,9 +28,12 @@ export class RtcDemo extends EventTarget {
   #remote = new Set();
   #restarting = false;
   #onClosed = null;
+  #closing = null;
 
   /** Resolves when the data channel is open. */
   async connect() {
+    // What belongs to the connection before must be gone first.
+    if (this.#closing) await this.#closing;
     if (this.pc) throw new Error('Connected already: close first');
     this.received.length = 0;
     this.#server = { ...NEW };
@@ -40,7 +43,7 @@ export class RtcDemo extends EventTarget {
     const pc = new RTCPeerConnection();
     this.pc = pc;
     this.#watch(pc);
-    const channel = this.#adopt(pc.createDataChannel('echo'));
+    const channel = this.#adopt(pc, pc.createDataChannel('echo'));
     this.channel = channel;
     const open = new Promise((resolve, reject) => {
       channel.addEventListener('open', resolve, { once: true });
@@ -74,8 +77,13 @@ export class RtcDemo extends EventTarget {
 
   /** Ends the session on both sides; resolves when both have. */
   async close() {
-    const { pc } = this;
-    if (!pc) return;
+    if (this.pc) {
+      this.#closing = this.#end(this.pc).finally(() => { this.#closing = null; });
+    }
+    await this.#closing;
+  }
+
+  async #end(pc) {
     this.pc = null;
     const session = this.#session;
     this.#session = null;
@@ -148,7 +156,7 @@ export class RtcDemo extends EventTarget {
     this.#emit('failure', message);
   }
 
-  #adopt(channel) {
+  #adopt(pc, channel) {
     channel.binaryType = 'arraybuffer';
     channel.addEventListener('message', ({ data }) => {
       this.received.push(data);
@@ -159,7 +167,7 @@ export class RtcDemo extends EventTarget {
     }
     channel.addEventListener('error', ({ error }) => {
       // Closing the connection is reported as an error of its channels.
-      if (this.pc) this.#fail(`Data channel: ${error?.message ?? 'error'}`);
+      if (this.pc === pc) this.#fail(`Data channel: ${error?.message ?? 'error'}`);
     });
     return channel;
   }
