@@ -121,6 +121,12 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The m-section of the data channels, once an offer or an answer has named it.
+    #[cfg(feature = "web")]
+    pub(crate) fn mid(&self) -> Option<String> {
+        self.signalling().mid.clone()
+    }
+
     /// Counts ICE generations: the entity tag of the session over HTTP.
     pub fn generation(&self) -> u64 {
         self.signalling().origin.version

@@ -16,7 +16,7 @@ use crate::event::{
     DtlsTransportEvent, Event, EventStream, IceGathererEvent, IceTransportEvent,
     SctpTransportEvent, SessionEvent,
 };
-use crate::proto::ice::SelectedPair;
+use crate::proto::ice::{Candidate, SelectedPair};
 use crate::session::Session;
 use crate::state::SessionState;
 
@@ -32,12 +32,14 @@ pub(super) async fn stream(
     let session = find(&signalling, &id)?;
     // Subscribed before the states are read: nothing is missed in between.
     let events = session.events();
-    let first = snapshot(&session);
+    let mid = session.mid();
+    let first = snapshot(&session, mid.as_deref());
     // The stream does not hold the session open.
     drop(session);
     let feed = Feed {
         first: Some(first),
         events,
+        mid,
         over: false,
     };
     let body = stream::unfold(feed, |mut feed| async move {
@@ -54,6 +56,8 @@ pub(super) async fn stream(
 struct Feed {
     first: Option<String>,
     events: EventStream<Event>,
+    /// The media section that the session's candidates belong to.
+    mid: Option<String>,
     over: bool,
 }
 
@@ -75,7 +79,7 @@ impl Feed {
                 return Some(message("closed", &json!({})).into());
             };
             let closed = event == Event::Session(SessionEvent::StateChange(SessionState::Closed));
-            let Some(mut text) = render(event) else {
+            let Some(mut text) = render(event, self.mid.as_deref()) else {
                 continue;
             };
             if closed {
@@ -88,14 +92,14 @@ impl Feed {
 }
 
 /// What a late reader has missed, as far as it still holds.
-fn snapshot(session: &Session) -> String {
+fn snapshot(session: &Session, mid: Option<&str>) -> String {
     let mut out = state("gatherer", session.gatherer().state().as_str());
     out += &state("ice", session.ice().state().as_str());
     out += &state("dtls", session.dtls().state().as_str());
     out += &state("sctp", session.sctp().state().as_str());
     out += &state("session", session.state().as_str());
-    for candidate in session.gatherer().local_candidates() {
-        out += &message("candidate", &json!(candidate));
+    for found in session.gatherer().local_candidates() {
+        out += &candidate(found, mid);
     }
     if let Some(selected) = session.ice().selected_pair() {
         out += &pair(&selected);
@@ -103,7 +107,7 @@ fn snapshot(session: &Session) -> String {
     out
 }
 
-fn render(event: Event) -> Option<String> {
+fn render(event: Event, mid: Option<&str>) -> Option<String> {
     use DtlsTransportEvent as Dtls;
     use IceGathererEvent as Gatherer;
     use IceTransportEvent as Ice;
@@ -119,7 +123,7 @@ fn render(event: Event) -> Option<String> {
         | Event::Dtls(Dtls::Error(e))
         | Event::Sctp(Sctp::Error(e))
         | Event::Session(SessionEvent::Error(e)) => error(&e),
-        Event::Gatherer(Gatherer::Candidate(candidate)) => message("candidate", &json!(candidate)),
+        Event::Gatherer(Gatherer::Candidate(found)) => candidate(found, mid),
         Event::Gatherer(Gatherer::CandidateError(e)) => message(
             "candidateerror",
             &json!({ "url": e.url, "errorCode": e.code, "errorText": e.text }),
@@ -141,6 +145,12 @@ fn error(error: &TransportError) -> String {
         "message": error.message,
     });
     message("error", &data)
+}
+
+/// As a browser's `addIceCandidate` takes it: without a media section it refuses.
+fn candidate(mut candidate: Candidate, mid: Option<&str>) -> String {
+    candidate.sdp_mid = candidate.sdp_mid.or_else(|| mid.map(str::to_owned));
+    message("candidate", &json!(candidate))
 }
 
 fn pair(selected: &SelectedPair) -> String {

@@ -137,5 +137,6 @@ class Session:
             for name, data in self.events[seen:]:
                 seen += 1
                 if name == "candidate":
+                    assert data["sdpMid"] is not None, f"no browser takes this: {data}"
                     await pc.addIceCandidate(candidate(data))
             await asyncio.sleep(0.02)

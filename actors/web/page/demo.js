@@ -63,9 +63,10 @@ export class RtcDemo extends EventTarget {
         throw new Error('Closed before it was open');
       }
       this.#session = session;
-      this.#listen(session);
-      await pc.setRemoteDescription({ type: 'answer', sdp: session.answer });
+      // Before the same ones come as events.
       candidates(session.answer, '0').forEach((c) => this.#showRemote(c));
+      await pc.setRemoteDescription({ type: 'answer', sdp: session.answer });
+      this.#listen(session);
       this.#trickle();
       await open;
     } catch (error) {
