@@ -67,6 +67,16 @@ impl Default for RestartPolicy {
     }
 }
 
+/// How fast one source address may open sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// Sessions a second in the long run; more than 0.
+    pub per_second: f64,
+    /// How many it may open at once after a pause; at least 1.
+    pub burst: u32,
+}
+
 /// Settings of a [`Runtime`](crate::Runtime); [`RuntimeBuilder`](crate::RuntimeBuilder) changes
 /// them one by one.
 #[derive(Debug, Clone)]
@@ -102,9 +112,11 @@ pub struct Config {
     /// How many bytes of received messages may wait for the application in a channel's inbox
     /// before the receive window of the association begins to close. Default 1 MiB.
     pub channel_receive_limit: usize,
-    /// Restart budget of gatherer and ICE actor. DTLS and SCTP are never restarted: their keys
-    /// and their state are gone.
-    pub restart: RestartPolicy,
+    /// Restart budget of a session's gatherer. DTLS and SCTP are never restarted: their keys and
+    /// their state are gone.
+    pub gatherer_restart: RestartPolicy,
+    /// Restart budget of a session's ICE actor.
+    pub ice_restart: RestartPolicy,
     /// How long DTLS and SCTP outlive a failed ICE transport, waiting for an ICE restart.
     /// Default 30 s.
     pub ice_grace: Duration,
@@ -112,8 +124,22 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long a session may take to connect before it is closed. Default 60 s.
     pub connect_timeout: Duration,
+    /// How long a connected session may neither send nor receive a message on any data channel
+    /// before it is closed. Default `None`: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How long a worker thread may show no sign of life before its sessions fail with
+    /// `WorkerLost` and another thread takes its place. Default 15 s. An application callback that
+    /// blocks its worker for longer loses all sessions there; below that, they only stand still.
+    pub worker_timeout: Duration,
     /// How many sessions a runtime holds; one more is refused. Default 10,000.
     pub max_sessions: usize,
+    /// How many sessions may be connecting at a time; one more is refused. Default 2,500.
+    pub max_half_open: usize,
+    /// How fast one source address may open sessions over HTTP. Default `None`: as fast as it
+    /// likes. Behind a reverse proxy, set
+    /// [`Signalling::client_address`](crate::web::Signalling::client_address) as well, else all
+    /// clients are one source.
+    pub session_rate: Option<RateLimit>,
     /// A name in front of session ids, so that a balancer finds the node that owns a session.
     /// Default none.
     pub node: Option<String>,
@@ -135,11 +161,16 @@ impl Default for Config {
             sctp: sctp::Config::default(),
             channel_send_limit: 1 << 20,
             channel_receive_limit: 1 << 20,
-            restart: RestartPolicy::default(),
+            gatherer_restart: RestartPolicy::default(),
+            ice_restart: RestartPolicy::default(),
             ice_grace: Duration::from_secs(30),
             close_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(60),
+            idle_timeout: None,
+            worker_timeout: Duration::from_secs(15),
             max_sessions: 10_000,
+            max_half_open: 2_500,
+            session_rate: None,
             node: None,
         }
     }
@@ -178,6 +209,12 @@ pub enum ConfigError {
     /// The chosen DTLS engine was not compiled in.
     #[error("the DTLS engine webrtc-dtls needs the cargo feature `dtls-webrtc`")]
     EngineNotCompiled,
+    /// A rate that allows nothing, or that is no number.
+    #[error("the session rate needs per_second > 0 and burst >= 1")]
+    SessionRate,
+    /// A worker that is given no time is lost at once.
+    #[error("worker_timeout must be at least one second")]
+    WorkerTimeout,
     /// The node name has a character that cannot stand in a URL path.
     #[error("node name {0:?} may contain only letters, digits, '-' and '_', at most 32 of them")]
     NodeName(String),
@@ -214,6 +251,14 @@ impl Config {
             UdpMode::PerSession => {}
         }
         self.check_engine(self.dtls_engine)?;
+        if let Some(rate) = self.session_rate
+            && !(rate.per_second.is_finite() && rate.per_second > 0.0 && rate.burst > 0)
+        {
+            return Err(ConfigError::SessionRate);
+        }
+        if self.worker_timeout < Duration::from_secs(1) {
+            return Err(ConfigError::WorkerTimeout);
+        }
         if let Some(node) = &self.node {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             if node.is_empty() || node.len() > 32 || !node.chars().all(plain) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::proto::{dtls, ice, sctp};
 
-/// The four kinds of actors a session is made of.
+/// The kinds of actors a session is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ActorKind {
     /// Owns sockets and gathers candidates.
@@ -15,10 +15,12 @@ pub enum ActorKind {
     Dtls,
     /// Runs the SCTP association.
     Sctp,
+    /// Supervises the other four: stands for the session as a whole.
+    Supervisor,
 }
 
 impl ActorKind {
-    /// All four, from the network up.
+    /// The four that carry a session, from the network up.
     pub const ALL: [ActorKind; 4] = [
         ActorKind::Gatherer,
         ActorKind::Ice,
@@ -33,6 +35,7 @@ impl ActorKind {
             ActorKind::Ice => "ice",
             ActorKind::Dtls => "dtls",
             ActorKind::Sctp => "sctp",
+            ActorKind::Supervisor => "supervisor",
         }
     }
 }
@@ -63,6 +66,8 @@ pub enum Reason {
     ConnectTimeout,
     /// ICE failed and no restart came within the grace period.
     IceFailed,
+    /// Nothing was sent or received for so long as the configuration allows.
+    Idle,
     /// The ICE agent gave up.
     Ice(ice::FailureReason),
     /// The DTLS engine would not start.
@@ -85,6 +90,7 @@ impl Reason {
             Reason::SocketLost => "socket_lost",
             Reason::ConnectTimeout => "connect_timeout",
             Reason::IceFailed => "ice_failed",
+            Reason::Idle => "idle",
             Reason::Ice(reason) => reason.as_str(),
             Reason::DtlsStart(reason) => reason.as_str(),
             Reason::Dtls(reason) => reason.as_str(),
@@ -104,6 +110,7 @@ impl fmt::Display for Reason {
             Reason::SocketLost => f.write_str("a socket stopped working"),
             Reason::ConnectTimeout => f.write_str("the session did not connect in time"),
             Reason::IceFailed => f.write_str("ICE failed and was not restarted in time"),
+            Reason::Idle => f.write_str("the application was silent for too long"),
             Reason::Ice(reason) => reason.fmt(f),
             Reason::DtlsStart(reason) => reason.fmt(f),
             Reason::Dtls(reason) => reason.fmt(f),

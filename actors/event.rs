@@ -11,6 +11,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use crate::error::{ActorKind, TransportError};
+use crate::metrics::{Metrics, Undelivered};
 use crate::proto::ice;
 use crate::session::SessionId;
 use crate::state::{
@@ -138,46 +139,121 @@ pub struct TransportEvent {
     pub event: Event,
 }
 
+impl Event {
+    /// Whose event it is.
+    pub fn actor(&self) -> ActorKind {
+        match self {
+            Event::Gatherer(_) => ActorKind::Gatherer,
+            Event::Ice(_) => ActorKind::Ice,
+            Event::Dtls(_) => ActorKind::Dtls,
+            Event::Sctp(_) => ActorKind::Sctp,
+            Event::Session(_) => ActorKind::Supervisor,
+        }
+    }
+
+    /// Whether it must not be lost: there are few of them in the life of a session.
+    fn is_vital(&self) -> bool {
+        use {
+            DtlsTransportEvent as Dtls, IceGathererEvent as Gatherer, IceTransportEvent as Ice,
+            SctpTransportEvent as Sctp,
+        };
+        matches!(
+            self,
+            Event::Gatherer(Gatherer::StateChange(_) | Gatherer::Error(_))
+                | Event::Ice(Ice::StateChange(_) | Ice::Error(_) | Ice::RestartNeeded)
+                | Event::Dtls(Dtls::StateChange(_) | Dtls::Error(_))
+                | Event::Sctp(Sctp::StateChange(_) | Sctp::Error(_))
+                | Event::Session(_)
+        )
+    }
+
+    fn lagged(actor: ActorKind, missed: u64) -> Event {
+        match actor {
+            ActorKind::Gatherer => Event::Gatherer(IceGathererEvent::Lagged(missed)),
+            ActorKind::Ice => Event::Ice(IceTransportEvent::Lagged(missed)),
+            ActorKind::Dtls => Event::Dtls(DtlsTransportEvent::Lagged(missed)),
+            ActorKind::Sctp => Event::Sctp(SctpTransportEvent::Lagged(missed)),
+            ActorKind::Supervisor => Event::Session(SessionEvent::Lagged(missed)),
+        }
+    }
+}
+
 /// Where a session's events go out.
 #[derive(Clone)]
 pub(crate) struct Events(Arc<Inner>);
 
 struct Inner {
     session: SessionId,
+    metrics: Arc<Metrics>,
     streams: broadcast::Sender<Event>,
-    recipients: Mutex<Vec<Recipient<TransportEvent>>>,
+    subscribers: Mutex<Vec<Subscriber>>,
+}
+
+/// An actor that wants to hear of the session.
+struct Subscriber {
+    recipient: Recipient<TransportEvent>,
+    /// `None` for all of them.
+    only: Option<ActorKind>,
+    /// How many events its mailbox had no room for.
+    missed: u64,
+}
+
+impl Subscriber {
+    /// `false` when the actor is gone.
+    fn deliver(&mut self, session: &SessionId, event: &Event, metrics: &Metrics) -> bool {
+        if self.only.is_some_and(|only| only != event.actor()) {
+            return true;
+        }
+        let message = |event| TransportEvent {
+            session: session.clone(),
+            event,
+        };
+        if !self.recipient.connected() {
+            metrics.undelivered(Undelivered::Closed, 1);
+            return false;
+        }
+        if self.missed > 0 {
+            let about = self.only.unwrap_or(ActorKind::Supervisor);
+            let lagged = message(Event::lagged(about, self.missed));
+            if self.recipient.try_send(lagged).is_ok() {
+                self.missed = 0;
+            }
+        }
+        if event.is_vital() {
+            self.recipient.do_send(message(event.clone()));
+        } else if self.recipient.try_send(message(event.clone())).is_err() {
+            self.missed += 1;
+            metrics.undelivered(Undelivered::Lagged, 1);
+        }
+        true
+    }
 }
 
 impl Events {
-    pub(crate) fn new(session: SessionId) -> Events {
+    pub(crate) fn new(session: SessionId, metrics: Arc<Metrics>) -> Events {
         let streams = broadcast::Sender::new(CAPACITY);
         Events(Arc::new(Inner {
             session,
+            metrics,
             streams,
-            recipients: Mutex::default(),
+            subscribers: Mutex::default(),
         }))
     }
 
     pub(crate) fn send(&self, event: Event) {
-        tracing::trace!(session = %self.0.session, ?event, "event");
-        let recipients = self
-            .0
-            .recipients
+        let inner = &*self.0;
+        tracing::trace!(session = %inner.session, ?event, "event");
+        let mut subscribers = inner
+            .subscribers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        for recipient in recipients.iter() {
-            let session = self.0.session.clone();
-            recipient.do_send(TransportEvent {
-                session,
-                event: event.clone(),
-            });
-        }
-        drop(recipients);
-        // Nobody listening is no error.
-        let _ = self.0.streams.send(event);
+        subscribers.retain_mut(|s| s.deliver(&inner.session, &event, &inner.metrics));
+        // Under the lock, so that all hear of everything in the same order; nobody listening is
+        // no error.
+        let _ = inner.streams.send(event);
     }
 
-    /// The error event of the actor that failed.
+    /// The error event of an actor that failed and comes back.
     pub(crate) fn error(&self, error: &TransportError) {
         let error = error.clone();
         self.send(match error.actor {
@@ -185,22 +261,30 @@ impl Events {
             ActorKind::Ice => Event::Ice(IceTransportEvent::Error(error)),
             ActorKind::Dtls => Event::Dtls(DtlsTransportEvent::Error(error)),
             ActorKind::Sctp => Event::Sctp(SctpTransportEvent::Error(error)),
+            ActorKind::Supervisor => Event::Session(SessionEvent::Error(error)),
         });
     }
 
-    pub(crate) fn subscribe_actor(&self, recipient: Recipient<TransportEvent>) {
-        let mut recipients = self
-            .0
-            .recipients
+    pub(crate) fn subscribe_actor(
+        &self,
+        recipient: Recipient<TransportEvent>,
+        only: Option<ActorKind>,
+    ) {
+        self.0
+            .subscribers
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        recipients.retain(Recipient::connected);
-        recipients.push(recipient);
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Subscriber {
+                recipient,
+                only,
+                missed: 0,
+            });
     }
 
     pub(crate) fn stream<E: FromEvent>(&self) -> EventStream<E> {
         EventStream {
             inner: BroadcastStream::new(self.0.streams.subscribe()),
+            metrics: self.0.metrics.clone(),
             kind: std::marker::PhantomData,
         }
     }
@@ -251,6 +335,7 @@ impl FromEvent for Event {
 /// 256 events behind loses the oldest and gets a `Lagged`.
 pub struct EventStream<E> {
     inner: BroadcastStream<Event>,
+    metrics: Arc<Metrics>,
     kind: std::marker::PhantomData<fn() -> E>,
 }
 
@@ -278,6 +363,7 @@ impl<E: FromEvent> Stream for EventStream<E> {
             match std::task::ready!(Pin::new(&mut self.inner).poll_next(cx)) {
                 None => return Poll::Ready(None),
                 Some(Err(BroadcastStreamRecvError::Lagged(missed))) => {
+                    self.metrics.undelivered(Undelivered::Lagged, missed);
                     return Poll::Ready(Some(E::lagged(missed)));
                 }
                 Some(Ok(event)) => {

@@ -12,15 +12,18 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 
 use actix::dev::ContextFut;
 use actix::prelude::*;
 use tokio::time::{Instant, Sleep};
+use tracing::Span;
 
 use crate::config::RestartPolicy;
 use crate::error::{Reason, TransportError};
 use crate::mailbox::Mailbox;
+use crate::metrics::{Metrics, Undelivered};
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,22 +71,113 @@ impl<A: Actor<Context = Context<A>> + Supervised> Child for A {}
 
 /// Given to a child: stop me, and this is why.
 #[derive(Clone, Default)]
-pub(crate) struct Exit(Rc<RefCell<Option<TransportError>>>);
+pub(crate) struct Exit(Rc<RefCell<Why>>);
+
+#[derive(Default)]
+enum Why {
+    /// Nobody has said.
+    #[default]
+    Unasked,
+    /// It was asked to.
+    Asked,
+    /// Something went wrong.
+    Failed(End),
+}
 
 impl Exit {
     /// Ends the actor with an error.
     pub(crate) fn fail<C: ActorContext>(&self, ctx: &mut C, error: TransportError) {
-        *self.0.borrow_mut() = Some(error);
+        self.set(Why::Failed(End::Error(error)));
         ctx.stop();
+    }
+
+    /// The actor is to end, and will: a stop from now on is in good order.
+    pub(crate) fn asked(&self) {
+        self.set(Why::Asked);
+    }
+
+    /// For the actor's own `Drop`: how it ended, `None` where nothing was wrong with it, or where
+    /// its arbiter was torn down.
+    pub(crate) fn failure(&self) -> Option<End> {
+        match &*self.0.borrow() {
+            Why::Failed(end) => Some(end.clone()),
+            Why::Unasked | Why::Asked => None,
+        }
+    }
+
+    /// The end of an actor that has stopped, and whether it was asked to.
+    fn end(&self) -> (End, bool) {
+        match &*self.0.borrow() {
+            Why::Failed(end) => (end.clone(), false),
+            Why::Asked => (End::Stopped, true),
+            Why::Unasked => (End::Stopped, false),
+        }
+    }
+
+    fn set(&self, why: Why) {
+        *self.0.borrow_mut() = why;
+    }
+}
+
+/// How a child is to be run.
+pub(crate) struct Guard<K: Send + 'static> {
+    /// What the parent calls it.
+    pub(crate) child: K,
+    pub(crate) parent: Recipient<ChildFailed<K>>,
+    /// With a policy it is restarted after a panic, an error or a stop that nobody had asked for,
+    /// while the budget lasts: `Supervised::restarting` is to put a fresh value in its own place.
+    pub(crate) policy: Option<RestartPolicy>,
+    /// What the child logs, it logs in here.
+    pub(crate) span: Span,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl<K: Send + Clone + Unpin + 'static> Guard<K> {
+    /// Starts an actor on this thread's arbiter.
+    pub(crate) fn start<A: Child>(
+        self,
+        mailbox: Mailbox<A>,
+        make: impl FnOnce(&mut Context<A>, Exit) -> A,
+    ) {
+        let mut ctx = mailbox.into_context();
+        let exit = Exit::default();
+        let entered = self.span.clone().entered();
+        let actor = match catch_unwind(AssertUnwindSafe(|| make(&mut ctx, exit.clone()))) {
+            Ok(actor) => actor,
+            Err(payload) => {
+                drop(ctx);
+                self.tell_parent(End::Panic(panic_message(payload)), false);
+                return;
+            }
+        };
+        drop(entered);
+        actix_rt::spawn(Guarded {
+            actor: Some(ctx.into_future(actor)),
+            exit,
+            restarts: self.policy.map(Restarts::new),
+            pause: None,
+            guard: self,
+        });
+    }
+
+    fn tell_parent(&self, end: End, restarting: bool) {
+        if !self.parent.connected() {
+            self.metrics.undelivered(Undelivered::Orphan, 1);
+            return;
+        }
+        self.parent.do_send(ChildFailed {
+            child: self.child.clone(),
+            end,
+            restarting,
+        });
     }
 }
 
 /// The future that runs a child.
-pub(crate) struct Guarded<A: Child, K: Send + Clone + Unpin + 'static> {
-    child: K,
+struct Guarded<A: Child, K: Send + Clone + Unpin + 'static> {
+    guard: Guard<K>,
     actor: Option<ContextFut<A, Context<A>>>,
     exit: Exit,
-    parent: Recipient<ChildFailed<K>>,
     restarts: Option<Restarts>,
     pause: Option<Pin<Box<Sleep>>>,
 }
@@ -91,43 +185,6 @@ pub(crate) struct Guarded<A: Child, K: Send + Clone + Unpin + 'static> {
 impl<A: Child, K: Send + Clone + Unpin + 'static> Unpin for Guarded<A, K> {}
 
 impl<A: Child, K: Send + Clone + Unpin + 'static> Guarded<A, K> {
-    /// Starts an actor on this thread's arbiter. With a policy, it is restarted after a panic or
-    /// an error while the budget lasts: `Supervised::restarting` is to put a fresh value in its
-    /// own place. A plain stop is always final.
-    pub(crate) fn start(
-        child: K,
-        parent: Recipient<ChildFailed<K>>,
-        policy: Option<RestartPolicy>,
-        mailbox: Mailbox<A>,
-        make: impl FnOnce(&mut Context<A>, Exit) -> A,
-    ) {
-        let mut ctx = mailbox.into_context();
-        let exit = Exit::default();
-        let actor = match catch_unwind(AssertUnwindSafe(|| make(&mut ctx, exit.clone()))) {
-            Ok(actor) => actor,
-            Err(payload) => {
-                drop(ctx);
-                let end = End::Panic(panic_message(payload));
-                parent.do_send(ChildFailed {
-                    child,
-                    end,
-                    restarting: false,
-                });
-                return;
-            }
-        };
-        let actor = Some(ctx.into_future(actor));
-        let restarts = policy.map(Restarts::new);
-        actix_rt::spawn(Guarded {
-            child,
-            actor,
-            exit,
-            parent,
-            restarts,
-            pause: None,
-        });
-    }
-
     /// Drops the actor; its mailbox closes.
     fn bury(&mut self, panicked: bool) {
         let Some(mut actor) = self.actor.take() else {
@@ -143,34 +200,34 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Guarded<A, K> {
         }));
     }
 
-    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<End> {
+    /// Polls the actor: how it ended, and whether it was asked to.
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<(End, bool)> {
         let Some(actor) = self.actor.as_mut() else {
             return Poll::Pending;
         };
         if let Some(pause) = self.pause.as_mut() {
             ready!(pause.as_mut().poll(cx));
             self.pause = None;
+            self.exit.set(Why::Unasked);
             match catch_unwind(AssertUnwindSafe(|| actor.restart())) {
                 Ok(true) => {}
                 // All addresses are gone: nobody would ever talk to it.
-                Ok(false) => return Poll::Ready(End::Stopped),
-                Err(payload) => return Poll::Ready(End::Panic(panic_message(payload))),
+                Ok(false) => return Poll::Ready((End::Stopped, true)),
+                Err(payload) => return Poll::Ready(self.panicked(payload)),
             }
         }
         match catch_unwind(AssertUnwindSafe(|| Pin::new(actor).poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(())) => Poll::Ready(
-                self.exit
-                    .0
-                    .borrow_mut()
-                    .take()
-                    .map_or(End::Stopped, End::Error),
-            ),
-            Err(payload) => {
-                self.exit.0.borrow_mut().take();
-                Poll::Ready(End::Panic(panic_message(payload)))
-            }
+            Ok(Poll::Ready(())) => Poll::Ready(self.exit.end()),
+            Err(payload) => Poll::Ready(self.panicked(payload)),
         }
+    }
+
+    /// The actor's `Drop` will want to know.
+    fn panicked(&self, payload: Box<dyn Any + Send>) -> (End, bool) {
+        let end = End::Panic(panic_message(payload));
+        self.exit.set(Why::Failed(end.clone()));
+        (end, false)
     }
 }
 
@@ -179,11 +236,11 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Future for Guarded<A, K> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
         let this = &mut *self;
+        let _span = this.guard.span.clone().entered();
         loop {
-            let end = ready!(this.step(cx));
-            let failed = matches!(end, End::Panic(_) | End::Error(_));
+            let (end, asked) = ready!(this.step(cx));
             let pause = match &mut this.restarts {
-                Some(restarts) if failed => restarts.next(Instant::now()),
+                Some(restarts) if !asked => restarts.next(Instant::now()),
                 _ => None,
             };
             let restarting = pause.is_some();
@@ -192,11 +249,7 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Future for Guarded<A, K> {
                 // The mailbox is closed before the parent hears of it.
                 None => this.bury(matches!(end, End::Panic(_))),
             }
-            this.parent.do_send(ChildFailed {
-                child: this.child.clone(),
-                end,
-                restarting,
-            });
+            this.guard.tell_parent(end, restarting);
             if !restarting {
                 return Poll::Ready(());
             }
@@ -207,13 +260,9 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Future for Guarded<A, K> {
 impl<A: Child, K: Send + Clone + Unpin + 'static> Drop for Guarded<A, K> {
     fn drop(&mut self) {
         if self.actor.is_some() {
+            let _span = self.guard.span.clone().entered();
             self.bury(true);
-            let end = End::Aborted;
-            self.parent.do_send(ChildFailed {
-                child: self.child.clone(),
-                end,
-                restarting: false,
-            });
+            self.guard.tell_parent(End::Aborted, false);
         }
     }
 }

@@ -13,6 +13,7 @@ enum Do {
     PanicInTimer,
     Fail,
     Stop,
+    StopAsAsked,
 }
 
 struct Patient {
@@ -47,6 +48,10 @@ impl Handler<Do> for Patient {
                 self.exit.fail(ctx, error);
             }
             Do::Stop => ctx.stop(),
+            Do::StopAsAsked => {
+                self.exit.asked();
+                ctx.stop();
+            }
         }
     }
 }
@@ -76,21 +81,28 @@ struct Bed {
     lives: Arc<Mutex<u32>>,
 }
 
+fn guard(
+    parent: Recipient<ChildFailed<ActorKind>>,
+    policy: Option<RestartPolicy>,
+) -> Guard<ActorKind> {
+    Guard {
+        child: ActorKind::Ice,
+        parent,
+        policy,
+        span: Span::none(),
+        metrics: Metrics::new(),
+    }
+}
+
 fn start(policy: Option<RestartPolicy>) -> Bed {
     let (heard, lives) = (Heard::default(), Arc::default());
     let parent = Parent(heard.clone()).start();
     let (child, mailbox) = Mailbox::new();
     let patient_lives = Arc::clone(&lives);
-    Guarded::start(
-        ActorKind::Ice,
-        parent.recipient(),
-        policy,
-        mailbox,
-        move |_, exit| Patient {
-            exit,
-            lives: patient_lives,
-        },
-    );
+    guard(parent.recipient(), policy).start(mailbox, move |_, exit| Patient {
+        exit,
+        lives: patient_lives,
+    });
     Bed {
         child,
         heard,
@@ -171,10 +183,13 @@ fn the_budget_is_of_a_sliding_window() {
 }
 
 #[test]
-fn a_plain_stop_is_final_even_with_budget_left() {
+fn a_stop_is_final_when_it_was_asked_for_only() {
     on_virtual_time(async {
         let bed = start(Some(RestartPolicy::default()));
-        assert_eq!(bed.after(Do::Stop).await, [(End::Stopped, false)]);
+        assert_eq!(bed.after(Do::Stop).await, [(End::Stopped, true)]);
+        assert_eq!(*bed.lives.lock().unwrap(), 1);
+        assert_eq!(bed.after(Do::StopAsAsked).await, [(End::Stopped, false)]);
+        assert!(!bed.child.connected());
     });
 }
 
@@ -189,12 +204,11 @@ fn a_torn_down_arbiter_is_an_end_too() {
         let recipient = parent.recipient();
         arbiter.spawn_fn(move || {
             let (child, mailbox) = Mailbox::<Patient>::new();
-            Guarded::start(ActorKind::Ice, recipient, None, mailbox, |_, exit| {
-                Patient {
-                    exit,
-                    lives: Arc::default(),
-                }
-            });
+            let make = |_: &mut _, exit| Patient {
+                exit,
+                lives: Arc::default(),
+            };
+            guard(recipient, None).start(mailbox, make);
             let _ = started.send(child);
         });
         let child = wait.await.unwrap();

@@ -3,6 +3,9 @@
 
 mod alarm;
 mod channel;
+#[cfg(feature = "chaos")]
+pub mod chaos;
+pub mod commands;
 pub mod config;
 mod dtls;
 mod error;
@@ -14,6 +17,8 @@ mod link;
 mod mailbox;
 pub mod metrics;
 mod mux;
+mod pool;
+mod rate;
 mod registry;
 mod runtime;
 mod scope;
@@ -29,7 +34,7 @@ mod worker;
 pub use actix_rtc_proto as proto;
 
 pub use channel::{DataChannel, DataChannelState, Messages, SendError};
-pub use config::{Config, ConfigError, DtlsEngine, RestartPolicy, UdpMode};
+pub use config::{Config, ConfigError, DtlsEngine, RateLimit, RestartPolicy, UdpMode};
 pub use dtls::DtlsTransport;
 pub use error::{
     ActorKind, DtlsError, GatherError, IceError, InvalidState, Reason, SctpError, TransportError,
@@ -62,3 +67,4 @@ pub use signalling::{SignalError, Trickled};
 pub use state::{
     DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
 };
+pub use supervisor::SessionSupervisor;

@@ -1,12 +1,10 @@
 //! The runtime: worker threads, and where sessions are placed on them.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::channel::DataChannel;
@@ -15,12 +13,15 @@ use crate::gatherer::IceGatherer;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::mux::MuxError;
+use crate::pool::Pool;
 use crate::proto::dtls::Certificate;
 use crate::proto::random::Random;
-use crate::registry::{SessionRegistry, SessionSlot};
+use crate::rate::RateLimiter;
+use crate::registry::{Live, Place, SessionRegistry};
 use crate::scope::{GatherOptions, Lease, Scope};
 use crate::session::{Session, SessionId};
-use crate::worker::{OpenSession, Worker};
+use crate::supervisor::Close;
+use crate::worker::{OpenSession, Opening};
 
 /// What an application does with each data channel that a peer opens.
 pub(crate) type ChannelCallback = Arc<dyn Fn(DataChannel) + Send + Sync>;
@@ -37,21 +38,11 @@ struct Inner {
     metrics: Arc<Metrics>,
     certificate: Mutex<Certificate>,
     random: Mutex<Random>,
-    workers: Vec<WorkerHandle>,
-    sessions: Arc<AtomicUsize>,
-    registry: SessionRegistry,
+    pool: Pool,
+    live: Arc<Live>,
+    sources: Option<RateLimiter>,
     draining: AtomicBool,
     on_data_channel: Option<ChannelCallback>,
-    system: System,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// One worker, seen from outside.
-struct WorkerHandle {
-    arbiter: ArbiterHandle,
-    address: Addr<Worker>,
-    udp: Option<SocketAddr>,
-    sessions: Arc<AtomicUsize>,
 }
 
 /// Why a runtime could not be started.
@@ -89,6 +80,18 @@ pub enum OpenError {
         /// [`Config::max_sessions`].
         limit: usize,
     },
+    /// So many sessions are connecting already as are allowed.
+    #[error("{limit} sessions are connecting already: try again when some have")]
+    HalfOpen {
+        /// [`Config::max_half_open`].
+        limit: usize,
+    },
+    /// The source opens sessions faster than it may.
+    #[error("this address opens sessions faster than it may: try again in a moment")]
+    TooFast,
+    /// All workers are being replaced.
+    #[error("no worker runs at the moment: try again in a moment")]
+    NoWorker,
     /// The runtime takes no new sessions: it is being drained or shut down.
     #[error("the server is draining and takes no new sessions")]
     Draining,
@@ -186,28 +189,16 @@ impl RuntimeBuilder {
                 Certificate::generate(&mut random, now, Certificate::DEFAULT_VALIDITY)?
             }
         };
-        let (system, thread, arbiters) =
-            spawn_threads(config.workers).map_err(StartError::Thread)?;
-        let mut workers = Vec::with_capacity(arbiters.len());
-        for (index, arbiter) in arbiters.into_iter().enumerate() {
-            match start_worker(index, arbiter, &config, &metrics) {
-                Ok(worker) => workers.push(worker),
-                Err(error) => {
-                    system.stop();
-                    return Err(error);
-                }
-            }
-        }
+        let live = Arc::new(Live::new());
+        let pool = Pool::start(config.clone(), metrics.clone(), live.clone())?;
         Ok(Runtime(Arc::new(Inner {
             certificate: Mutex::new(certificate),
             random: Mutex::new(random),
-            workers,
-            sessions: Arc::default(),
-            registry: SessionRegistry::default(),
+            pool,
+            live,
+            sources: config.session_rate.map(RateLimiter::new),
             draining: AtomicBool::new(false),
             on_data_channel: self.on_data_channel,
-            system,
-            thread: Mutex::new(Some(thread)),
             config,
             metrics,
         })))
@@ -217,54 +208,6 @@ impl RuntimeBuilder {
 /// 32 bytes of the operating system's entropy.
 fn entropy() -> Result<[u8; 32], StartError> {
     Random::entropy().ok_or(StartError::Entropy)
-}
-
-fn spawn_threads(workers: usize) -> std::io::Result<(System, JoinHandle<()>, Vec<ArbiterHandle>)> {
-    let (tx, rx) = mpsc::sync_channel(1);
-    let thread = std::thread::Builder::new()
-        .name("rtc-system".into())
-        .spawn(move || {
-            let runner = System::new();
-            let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
-            let handles = arbiters.iter().map(Arbiter::handle).collect::<Vec<_>>();
-            let _ = tx.send((System::current(), handles));
-            // Until `System::stop`, which stops every arbiter.
-            if let Err(error) = runner.run() {
-                tracing::error!(%error, "the workers' system ended with an error");
-            }
-            for arbiter in arbiters {
-                let _ = arbiter.join();
-            }
-        })?;
-    let (system, arbiters) = rx.recv().map_err(std::io::Error::other)?;
-    Ok((system, thread, arbiters))
-}
-
-fn start_worker(
-    index: usize,
-    arbiter: ArbiterHandle,
-    config: &Arc<Config>,
-    metrics: &Arc<Metrics>,
-) -> Result<WorkerHandle, StartError> {
-    let (tx, rx) = mpsc::sync_channel(1);
-    let (config, metrics) = (config.clone(), metrics.clone());
-    arbiter.spawn_fn(move || {
-        let (started, outcome) = oneshot::channel();
-        Worker::start_on_arbiter(index, config, metrics, started);
-        actix_rt::spawn(async move {
-            if let Ok(outcome) = outcome.await {
-                let _ = tx.send(outcome);
-            }
-        });
-    });
-    let gone = |_| StartError::Thread(std::io::Error::other("the worker stopped while starting"));
-    let (address, udp) = rx.recv().map_err(gone)??;
-    Ok(WorkerHandle {
-        arbiter,
-        address,
-        udp,
-        sessions: Arc::default(),
-    })
 }
 
 impl Runtime {
@@ -285,24 +228,13 @@ impl Runtime {
         if let Some(engine) = options.dtls_engine {
             inner.config.check_engine(engine)?;
         }
-        let load = |w: &&WorkerHandle| w.sessions.load(Ordering::Acquire);
-        let Some(worker) = inner.workers.iter().min_by_key(load) else {
-            return Err(OpenError::Draining);
-        };
+        let worker = inner.pool.least_loaded().ok_or(OpenError::NoWorker)?;
         let mut random = {
             let mut random = inner.random.lock().unwrap_or_else(PoisonError::into_inner);
             random.fork()
         };
         let id = SessionId::random(inner.config.node.as_deref(), &mut random);
-        let limit = inner.config.max_sessions;
-        let slot = SessionSlot::take(
-            id.clone(),
-            limit,
-            &inner.sessions,
-            &worker.sessions,
-            &inner.registry,
-        )
-        .ok_or(OpenError::Full { limit })?;
+        let place = Place::take(id.clone(), &inner.config, &inner.live, &worker.sessions)?;
         let certificate = inner
             .certificate
             .lock()
@@ -318,15 +250,18 @@ impl Runtime {
             certificate,
             random,
             supervisor,
-            worker.arbiter.clone(),
+            worker.clone(),
+            place,
         ));
+        inner.live.insert(&scope);
+        let lease = Lease::new(scope.clone());
         worker.address.do_send(OpenSession {
-            scope: scope.clone(),
+            scope: Opening::new(scope),
+            lease: Arc::downgrade(&lease),
             supervisor: supervisor_mailbox,
             gatherer: gatherer_mailbox,
-            slot,
         });
-        Ok(IceGatherer::new(Arc::new(Lease { scope }), gatherer))
+        Ok(IceGatherer::new(lease, gatherer))
     }
 
     /// Opens a whole session: all four transports, wired. Its incoming data channels go to the
@@ -344,7 +279,7 @@ impl Runtime {
 
     /// The sessions that were opened over HTTP, and those that were put there.
     pub fn registry(&self) -> &SessionRegistry {
-        &self.0.registry
+        self.0.live.registry()
     }
 
     /// The settings.
@@ -354,16 +289,38 @@ impl Runtime {
 
     /// The UDP ports that the workers share among their sessions; empty without a mux.
     pub fn udp_addresses(&self) -> Vec<SocketAddr> {
-        self.0
-            .workers
-            .iter()
-            .filter_map(|worker| worker.udp)
-            .collect()
+        let workers = self.0.pool.workers();
+        workers.filter_map(|worker| worker.udp).collect()
     }
 
     /// How many sessions live, registered or not.
     pub fn session_count(&self) -> usize {
-        self.0.sessions.load(Ordering::Acquire)
+        self.0.live.count()
+    }
+
+    /// How many sessions are connecting.
+    pub fn half_open_count(&self) -> usize {
+        self.0.live.half_open()
+    }
+
+    /// How many sessions live on each worker; a worker that is being replaced is left out.
+    pub fn worker_loads(&self) -> Vec<usize> {
+        let workers = self.0.pool.workers();
+        workers
+            .map(|worker| worker.sessions.load(Ordering::Acquire))
+            .collect()
+    }
+
+    /// Counts an attempt to open a session from this address, as signalling over HTTP does: for
+    /// signalling of another kind.
+    ///
+    /// # Errors
+    /// [`OpenError::TooFast`] when it goes beyond [`Config::session_rate`].
+    pub fn admit(&self, source: IpAddr) -> Result<(), OpenError> {
+        match &self.0.sources {
+            Some(sources) if !sources.admits(source) => Err(OpenError::TooFast),
+            _ => Ok(()),
+        }
     }
 
     /// Whether new sessions are refused.
@@ -371,55 +328,68 @@ impl Runtime {
         self.0.draining.load(Ordering::Acquire)
     }
 
-    /// Takes no new sessions and waits until the old ones have ended; after `deadline` the
-    /// registered ones are closed.
+    /// Takes no new sessions and waits until the old ones have ended; after `deadline` they are
+    /// closed, which takes [`Config::close_timeout`] at most.
     pub async fn drain(&self, deadline: Duration) {
         self.0.draining.store(true, Ordering::Release);
-        let ended = async {
-            while self.session_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        let live = self.0.live.clone();
+        let (drained, done) = oneshot::channel();
+        // On a thread with timers, whatever thread the caller is on.
+        self.0.pool.spawn(async move {
+            if tokio::time::timeout(deadline, live.empty()).await.is_err() {
+                for scope in live.scopes() {
+                    scope.supervisor.do_send(Close);
+                }
+                live.empty().await;
             }
-        };
-        if tokio::time::timeout(deadline, ended).await.is_ok() {
-            return;
-        }
-        let sessions = self.0.registry.sessions();
-        for session in &sessions {
-            session.begin_close();
-        }
-        for session in sessions {
-            session.close().await;
-        }
+            let _ = drained.send(());
+        });
+        // An error means that the threads have ended, and the sessions with them.
+        let _ = done.await;
     }
 
     /// Stops the workers without asking their sessions; [`drain`](Self::drain) first for a
     /// goodbye. Blocks until the threads have ended, at most `limit`; `false` if they have not.
-    /// Not to be called on a worker thread (in an application callback).
+    /// On a worker thread (in an application callback) it cannot wait, and returns `false` at
+    /// once; the threads end all the same.
     pub fn shutdown(&self, limit: Duration) -> bool {
-        self.0.draining.store(true, Ordering::Release);
-        self.0.system.stop();
-        let thread = self
-            .0
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(thread) = thread else { return true };
-        let end = std::time::Instant::now() + limit;
-        while !thread.is_finished() {
-            if std::time::Instant::now() > end {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        thread.join().is_ok()
+        self.0.stop();
+        self.0.pool.join(limit)
+    }
+
+    /// The same without blocking the caller's thread.
+    pub async fn shut_down(&self, limit: Duration) -> bool {
+        self.0.stop();
+        let (ended, done) = oneshot::channel();
+        let runtime = self.clone();
+        let spawned = std::thread::Builder::new()
+            .name("rtc-shutdown".into())
+            .spawn(move || {
+                let _ = ended.send(runtime.0.pool.join(limit));
+            });
+        spawned.is_ok() && done.await.unwrap_or(false)
+    }
+}
+
+impl Runtime {
+    #[cfg(feature = "chaos")]
+    pub(crate) fn worker(&self, index: usize) -> Option<Arc<crate::pool::WorkerHandle>> {
+        self.0.pool.worker(index)
+    }
+}
+
+impl Inner {
+    fn stop(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.live.stop();
+        self.pool.stop();
     }
 }
 
 impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Runtime")
-            .field("workers", &self.0.workers.len())
+            .field("workers", &self.0.pool.len())
             .field("sessions", &self.session_count())
             .finish_non_exhaustive()
     }
@@ -428,6 +398,6 @@ impl std::fmt::Debug for Runtime {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Only a signal: this may run on a worker's own thread.
-        self.system.stop();
+        self.stop();
     }
 }

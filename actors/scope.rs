@@ -5,26 +5,33 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
 
 use crate::channel::{DataChannelState, Shared};
 use crate::config::{Config, DtlsEngine};
-use crate::error::{ActorKind, TransportError};
+use crate::error::{ActorKind, Reason, TransportError};
 use crate::event::{Events, FromEvent};
 use crate::metrics::Metrics;
+use crate::pool::WorkerHandle;
 use crate::proto::random::Random;
 use crate::proto::sctp::{ChannelError, ChannelId};
 use crate::proto::{dtls, ice, sctp};
-use crate::session::SessionId;
+use crate::registry::Place;
+use crate::session::{Parts, SessionId};
 use crate::state::{
     DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
     State, StateCell,
 };
 use crate::supervisor::{Close, SessionSupervisor};
+
+/// How long a session is still there to be looked at after a failure that nothing can heal.
+pub(crate) const FAILED_LINGER: Duration = Duration::from_secs(2);
 
 /// How a session is to be set up; what is `None` follows the runtime's [`Config`].
 #[derive(Debug, Clone, Default)]
@@ -47,7 +54,16 @@ pub(crate) struct Scope {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: Events,
     pub(crate) supervisor: Addr<SessionSupervisor>,
-    pub(crate) worker: actix::ArbiterHandle,
+    pub(crate) worker: Arc<WorkerHandle>,
+    pub(crate) place: Place,
+    opened: Instant,
+    /// When the application last sent or received something, in milliseconds since it opened.
+    active: AtomicU64,
+    /// Whether it was found that nobody runs the session any more.
+    lost: AtomicBool,
+    gone: watch::Sender<bool>,
+    #[cfg(feature = "chaos")]
+    pub(crate) chaos: crate::chaos::Armed,
     random: Mutex<Random>,
     pub(crate) session: StateCell<SessionState>,
     pub(crate) gatherer: GathererScope,
@@ -70,6 +86,8 @@ pub(crate) struct IceScope {
     pub(crate) role: ArcSwap<ice::Role>,
     pub(crate) remote_parameters: ArcSwapOption<ice::Parameters>,
     pub(crate) remote_candidates: ArcSwap<Vec<ice::Candidate>>,
+    /// An ICE restart was asked for, and the peer has not come with new parameters yet.
+    pub(crate) restart_needed: AtomicBool,
     pub(crate) selected: ArcSwapOption<ice::SelectedPair>,
 }
 
@@ -130,9 +148,10 @@ impl Scope {
         certificate: dtls::Certificate,
         mut random: Random,
         supervisor: Addr<SessionSupervisor>,
-        worker: actix::ArbiterHandle,
+        worker: Arc<WorkerHandle>,
+        place: Place,
     ) -> Scope {
-        let events = Events::new(id.clone());
+        let events = Events::new(id.clone(), metrics.clone());
         fn cell<S: State>(events: &Events) -> StateCell<S> {
             StateCell::new(events.clone())
         }
@@ -153,6 +172,7 @@ impl Scope {
                 role: ArcSwap::from_pointee(role),
                 remote_parameters: ArcSwapOption::empty(),
                 remote_candidates: ArcSwap::default(),
+                restart_needed: AtomicBool::new(false),
                 selected: ArcSwapOption::empty(),
             },
             dtls: DtlsScope {
@@ -176,6 +196,13 @@ impl Scope {
             metrics,
             supervisor,
             worker,
+            place,
+            opened: crate::alarm::now(),
+            active: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
+            gone: watch::Sender::new(false),
+            #[cfg(feature = "chaos")]
+            chaos: crate::chaos::Armed::default(),
             random: Mutex::new(random),
         }
     }
@@ -192,11 +219,13 @@ impl Scope {
     /// nothing else.
     pub(crate) fn listen<E: FromEvent>(&self, mut f: impl FnMut(E) + Send + 'static) {
         let mut events = self.events.stream::<E>();
-        self.worker.spawn(async move {
+        let id = self.id.clone();
+        self.worker.arbiter.spawn(async move {
             while let Some(event) = events.next().await {
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| f(event))) {
                     let message = crate::guard::panic_message(payload);
                     tracing::error!(
+                        session = %id,
                         message,
                         "an event callback panicked: it is not called again"
                     );
@@ -206,22 +235,105 @@ impl Scope {
         });
     }
 
+    /// The application sends or receives something.
+    pub(crate) fn touch(&self) {
+        let since = crate::alarm::now().duration_since(self.opened);
+        let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        self.active.store(since, Ordering::Relaxed);
+    }
+
+    /// When it last did.
+    pub(crate) fn last_active(&self) -> Instant {
+        self.opened + Duration::from_millis(self.active.load(Ordering::Relaxed))
+    }
+
+    /// The span in which an actor of the session works.
+    pub(crate) fn span(&self, actor: &'static str) -> tracing::Span {
+        tracing::error_span!("rtc", session = %self.id, actor)
+    }
+
     /// Says that an actor failed: the error event, then the state.
-    pub(crate) fn fail(&self, error: TransportError) {
-        self.metrics.actor(error.actor).failed(error.reason);
-        match error.actor {
+    pub(crate) fn fail(&self, error: TransportError) -> bool {
+        let (actor, reason) = (error.actor, error.reason);
+        let failed = match error.actor {
             ActorKind::Gatherer => self.gatherer.state.fail(error),
             ActorKind::Ice => self.ice.state.fail(error),
             ActorKind::Dtls => self.dtls.state.fail(error),
             ActorKind::Sctp => self.sctp.state.fail(error),
+            ActorKind::Supervisor => self.session.fail(error),
         };
         if self.sctp.state.get() == SctpTransportState::Failed {
             self.sctp.close_channels();
         }
+        if failed {
+            self.metrics.failed(actor, reason);
+        }
+        failed
     }
 
-    /// Moves whatever is not failed to closed, from the top down.
-    pub(crate) fn close_states(&self) {
+    /// Nobody runs the session any more: every transport fails, and a little later it ends.
+    pub(crate) fn lose(self: &Arc<Self>, reason: Reason) {
+        let _span = self.span("supervisor").entered();
+        if self.place.live().is_stopping() {
+            self.end();
+            return;
+        }
+        if self.lost.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let exists = |kind| match kind {
+            ActorKind::Gatherer | ActorKind::Supervisor => true,
+            ActorKind::Ice => self.ice.taken.load(Ordering::Acquire),
+            ActorKind::Dtls => self.dtls.taken.load(Ordering::Acquire),
+            ActorKind::Sctp => self.sctp.taken.load(Ordering::Acquire),
+        };
+        for kind in ActorKind::ALL.into_iter().filter(|kind| exists(*kind)) {
+            self.fail(TransportError::new(kind, reason));
+        }
+        self.fail(TransportError::new(ActorKind::Supervisor, reason));
+        let end = EndOf(self.clone());
+        self.place.live().drop_later(FAILED_LINGER, end);
+    }
+
+    /// The session is over, and what it held is free.
+    pub(crate) fn end(&self) {
+        self.close_states();
+        // Who waits for the end may count the sessions at once.
+        self.place.give_back();
+        self.gone.send_replace(true);
+    }
+
+    /// Waits until all transports are connected, or never will be.
+    pub(crate) async fn connected(&self) -> Result<(), Option<TransportError>> {
+        use SessionState as S;
+        let done = |s| matches!(s, S::Connected | S::Failed | S::Closed);
+        match self.session.wait(done).await.state {
+            S::Connected => Ok(()),
+            _ => Err(self.failure()),
+        }
+    }
+
+    /// Why the session failed: the lowest transport that did so, else the session as a whole.
+    pub(crate) fn failure(&self) -> Option<TransportError> {
+        let failures = [
+            self.gatherer.state.failure(),
+            self.ice.state.failure(),
+            self.dtls.state.failure(),
+            self.sctp.state.failure(),
+            self.session.failure(),
+        ];
+        let first = failures.into_iter().flatten().next();
+        first.map(|error| (*error).clone())
+    }
+
+    /// Waits until the session is over.
+    pub(crate) async fn gone(&self) {
+        // An error cannot be: the sender is `self`, which is borrowed.
+        let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
+    }
+
+    /// Closes all states, from the top down.
+    fn close_states(&self) {
         self.sctp.state.set(SctpTransportState::Closed);
         self.sctp.close_channels();
         self.dtls.state.set(DtlsTransportState::Closed);
@@ -246,11 +358,29 @@ impl std::fmt::Debug for Scope {
     }
 }
 
+/// Ends a session when it is dropped.
+struct EndOf(Arc<Scope>);
+
+impl Drop for EndOf {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// Keeps a session open. Every handle of the application has a share in it; when the last one is
 /// dropped, the session closes.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) scope: Arc<Scope>,
+    /// What a [`Session`](crate::Session) is made of, once there is one.
+    pub(crate) parts: OnceLock<Parts>,
+}
+
+impl Lease {
+    pub(crate) fn new(scope: Arc<Scope>) -> Arc<Lease> {
+        let parts = OnceLock::new();
+        Arc::new(Lease { scope, parts })
+    }
 }
 
 impl Drop for Lease {

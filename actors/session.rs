@@ -5,24 +5,23 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix::Recipient;
+use actix::{Addr, Recipient};
 use serde::Serialize;
-use tokio::sync::oneshot;
 
 use crate::channel::DataChannel;
-use crate::dtls::DtlsTransport;
+use crate::dtls::{DtlsActor, DtlsTransport};
 use crate::error::TransportError;
 use crate::event::{Event, EventStream, TransportEvent};
-use crate::gatherer::IceGatherer;
-use crate::ice::IceTransport;
+use crate::gatherer::{GathererActor, IceGatherer};
+use crate::ice::{IceActor, IceTransport};
 use crate::proto::random::Random;
 use crate::proto::sctp::{ChannelOptions, OpenError};
 use crate::runtime::OpenError as SessionOpenError;
-use crate::scope::Scope;
-use crate::sctp::SctpTransport;
+use crate::scope::{Lease, Scope};
+use crate::sctp::{SctpParts, SctpTransport};
 use crate::signalling::Signalling;
 use crate::state::SessionState;
-use crate::supervisor::{Close, WhenGone};
+use crate::supervisor::{Close, SessionSupervisor};
 
 /// Names a session: 128 unguessable bits in hexadecimal, with the node's name in front where one
 /// is configured (`node-…`). It is a capability: who knows it may signal for the session.
@@ -77,6 +76,17 @@ pub struct Session {
     pub(crate) trickling: Arc<tokio::sync::Mutex<()>>,
 }
 
+/// What a session is made of, without holding it open.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    gatherer: Addr<GathererActor>,
+    ice: Addr<IceActor>,
+    dtls: Addr<DtlsActor>,
+    sctp: SctpParts,
+    signalling: Arc<Mutex<Signalling>>,
+    trickling: Arc<tokio::sync::Mutex<()>>,
+}
+
 impl Session {
     /// All transports upon a gatherer that has none yet.
     ///
@@ -89,14 +99,38 @@ impl Session {
         let signalling = Arc::new(Mutex::new(Signalling::new(
             &mut gatherer.lease.scope.random(),
         )));
-        Ok(Session {
+        let parts = Parts {
+            gatherer: gatherer.actor.clone(),
+            ice: ice.actor.clone(),
+            dtls: dtls.actor.clone(),
+            sctp: sctp.parts(),
+            signalling,
+            trickling: Arc::default(),
+        };
+        let lease = gatherer.lease.clone();
+        let parts = lease.parts.get_or_init(|| parts).clone();
+        Ok(Session::assemble(lease, parts))
+    }
+
+    /// The session of a lease, if all its transports are there.
+    pub(crate) fn of(lease: Arc<Lease>) -> Option<Session> {
+        let parts = lease.parts.get()?.clone();
+        Some(Session::assemble(lease, parts))
+    }
+
+    fn assemble(lease: Arc<Lease>, parts: Parts) -> Session {
+        let gatherer = IceGatherer::new(lease, parts.gatherer);
+        let ice = IceTransport::of(&gatherer, parts.ice);
+        let dtls = DtlsTransport::of(&ice, parts.dtls);
+        let sctp = SctpTransport::of(&dtls, parts.sctp);
+        Session {
             gatherer,
             ice,
             dtls,
             sctp,
-            signalling,
-            trickling: Arc::default(),
-        })
+            signalling: parts.signalling,
+            trickling: parts.trickling,
+        }
     }
 
     pub(crate) fn scope(&self) -> &Arc<Scope> {
@@ -138,9 +172,10 @@ impl Session {
         self.scope().events.stream()
     }
 
-    /// Sends every event from now on to an actix actor.
+    /// Sends every event from now on to an actix actor. State changes and errors always reach its
+    /// mailbox; of the others those are lost that find it full, and `Lagged` says how many.
     pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
-        self.scope().events.subscribe_actor(recipient);
+        self.scope().events.subscribe_actor(recipient, None);
     }
 
     /// Opens a data channel: see [`SctpTransport::create_data_channel`].
@@ -167,28 +202,19 @@ impl Session {
     /// The failure of the first transport that failed instead; `None` when the session was closed
     /// without one.
     pub async fn connected(&self) -> Result<(), Option<TransportError>> {
-        use SessionState as S;
-        let done = |s| matches!(s, S::Connected | S::Failed | S::Closed);
-        match self.scope().session.wait(done).await.state {
-            S::Connected => Ok(()),
-            _ => Err(self.failure()),
-        }
+        self.scope().connected().await
     }
 
-    /// Why a transport failed, where one did: the lowest that did so by itself.
+    /// Why a transport failed, where one did, the lowest first; else why the session as a whole
+    /// did.
     pub fn failure(&self) -> Option<TransportError> {
-        let scope = self.scope();
-        let failures = [
-            scope.gatherer.state.failure(),
-            self.ice.failure(),
-            self.dtls.failure(),
-            self.sctp.failure(),
-        ];
-        failures
-            .into_iter()
-            .flatten()
-            .next()
-            .map(|error| (*error).clone())
+        self.scope().failure()
+    }
+
+    /// The actor that supervises this session, for [`commands`](crate::commands) as messages. Its
+    /// address does not hold the session open.
+    pub fn supervisor(&self) -> Addr<SessionSupervisor> {
+        self.scope().supervisor.clone()
     }
 
     /// Begins to close without waiting for the end of it.
@@ -206,10 +232,7 @@ impl Session {
 
     /// Waits until the session is closed and everything of it freed.
     pub async fn closed(&self) {
-        let (gone, wait) = oneshot::channel();
-        self.scope().supervisor.do_send(WhenGone(gone));
-        // An error means that the supervisor was gone before.
-        let _ = wait.await;
+        self.scope().gone().await;
     }
 
     /// Statistics, for people and for `GET …/stats`.

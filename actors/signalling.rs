@@ -21,6 +21,8 @@ pub(crate) struct Signalling {
     remote: Option<IceCredentials>,
     /// Username fragments of the peer's earlier generations: a late fragment of one is no restart.
     earlier: Vec<String>,
+    /// We have asked for an ICE restart: the peer's next credentials are its answer.
+    restarting: bool,
 }
 
 /// How many earlier generations are remembered.
@@ -37,6 +39,7 @@ impl Signalling {
             mid: None,
             remote: None,
             earlier: Vec::new(),
+            restarting: false,
         }
     }
 
@@ -218,11 +221,51 @@ impl Session {
             match generation {
                 Generation::Current => {}
                 Generation::Earlier => return Ok(trickled),
+                Generation::New if self.signalling().restarting => {
+                    self.ice().begin(parameters(&remote)).await?;
+                    let mut signalling = self.signalling();
+                    signalling.restarting = false;
+                    signalling.advance(remote);
+                }
                 Generation::New => trickled = self.restart_with(remote, mid).await?,
             }
         }
         self.add_remote_candidates(&fragment.candidates, fragment.end_of_candidates);
         Ok(trickled)
+    }
+
+    /// Begins an ICE restart, after [`RestartNeeded`](crate::IceTransportEvent::RestartNeeded) or
+    /// for reasons of one's own: returns the fragment that the peer is to be given (its
+    /// [`trickle`](Self::trickle) answers with [`Trickled::Restarted`]). What it answers is given
+    /// to `trickle` on this side. DTLS, SCTP and the channels live on. When both sides begin at
+    /// once, each takes the other's fragment as the answer to its own.
+    ///
+    /// # Errors
+    /// When the session is closed.
+    pub async fn restart_ice(&self) -> Result<String, SignalError> {
+        let _turn = self.trickling.lock().await;
+        let local = self.ice().restart().await?;
+        let mid = {
+            let mut signalling = self.signalling();
+            signalling.restarting = true;
+            signalling.mid.clone()
+        };
+        self.fragment(&local, mid)
+    }
+
+    /// Our side of an ICE generation.
+    fn fragment(
+        &self,
+        local: &ice::Parameters,
+        mid: Option<String>,
+    ) -> Result<String, SignalError> {
+        let fragment = Fragment {
+            ice: Some(credentials(local)),
+            mid,
+            candidates: self.candidate_lines(),
+            end_of_candidates: true,
+        };
+        Ok(fragment.to_text()?)
     }
 
     /// The peer's ICE restart: new credentials on both sides.
@@ -234,13 +277,7 @@ impl Session {
         let local = self.ice().restart().await?;
         self.ice().begin(parameters(&remote)).await?;
         self.signalling().advance(remote);
-        let answer = Fragment {
-            ice: Some(credentials(&local)),
-            mid,
-            candidates: self.candidate_lines(),
-            end_of_candidates: true,
-        };
-        Ok(Trickled::Restarted(answer.to_text()?))
+        Ok(Trickled::Restarted(self.fragment(&local, mid)?))
     }
 
     /// The first description of the peer is remembered, a second one refused.

@@ -29,10 +29,12 @@ pub(crate) trait State: Copy + PartialEq + fmt::Debug + Send + Sync + 'static {
     fn as_str(self) -> &'static str;
     /// The event that tells of it.
     fn into_event(self) -> Event;
+    /// The event that tells why it became [`FAILED`](Self::FAILED).
+    fn error_event(error: TransportError) -> Event;
 }
 
 macro_rules! states {
-    ($(#[$meta:meta])* $name:ident, $owner:literal, $event:expr, $( $(#[$doc:meta])* $variant:ident = $text:literal ),+) => {
+    ($(#[$meta:meta])* $name:ident, $owner:literal, $event:path, $of:ident, $( $(#[$doc:meta])* $variant:ident = $text:literal ),+) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name { $( $(#[$doc])* $variant ),+ }
@@ -57,7 +59,8 @@ macro_rules! states {
             const FAILED: Self = $name::Failed;
             const OWNER: &'static str = $owner;
             fn as_str(self) -> &'static str { $name::as_str(self) }
-            fn into_event(self) -> Event { ($event)(self) }
+            fn into_event(self) -> Event { $event(crate::$of::StateChange(self)) }
+            fn error_event(error: TransportError) -> Event { $event(crate::$of::Error(error)) }
         }
     };
 }
@@ -65,7 +68,7 @@ macro_rules! states {
 states! {
     /// State of a gatherer (W3C `RTCIceGathererState`, and what the W3C leaves out: an end).
     IceGathererState, "gatherer",
-    |s| Event::Gatherer(crate::IceGathererEvent::StateChange(s)),
+    Event::Gatherer, IceGathererEvent,
     /// `gather` was not called yet.
     New = "new",
     /// Candidates are being sought.
@@ -81,7 +84,7 @@ states! {
 states! {
     /// State of a DTLS transport (W3C `RTCDtlsTransportState`).
     DtlsTransportState, "dtls",
-    |s| Event::Dtls(crate::DtlsTransportEvent::StateChange(s)),
+    Event::Dtls, DtlsTransportEvent,
     /// Not started.
     New = "new",
     /// Started; the handshake is not complete.
@@ -97,7 +100,7 @@ states! {
 states! {
     /// State of an SCTP transport (W3C `RTCSctpTransportState`, `new` and `failed` besides).
     SctpTransportState, "sctp",
-    |s| Event::Sctp(crate::SctpTransportEvent::StateChange(s)),
+    Event::Sctp, SctpTransportEvent,
     /// Not started.
     New = "new",
     /// Started; the association is being set up.
@@ -114,7 +117,7 @@ states! {
     /// State of a whole session, from those of its transports (as W3C
     /// `RTCPeerConnectionState`).
     SessionState, "session",
-    |s| Event::Session(crate::SessionEvent::StateChange(s)),
+    Event::Session, SessionEvent,
     /// Nothing was started yet.
     New = "new",
     /// Some transport is being set up.
@@ -150,6 +153,10 @@ impl State for IceTransportState {
 
     fn into_event(self) -> Event {
         Event::Ice(crate::IceTransportEvent::StateChange(self))
+    }
+
+    fn error_event(error: TransportError) -> Event {
+        Event::Ice(crate::IceTransportEvent::Error(error))
     }
 }
 
@@ -205,7 +212,7 @@ impl<S: State> StateCell<S> {
             return false;
         }
         tracing::warn!(actor = S::OWNER, reason = error.reason.as_str(), "{error}");
-        self.events.error(&error);
+        self.events.send(S::error_event(error.clone()));
         self.change(S::FAILED, Some(Arc::new(error)))
     }
 

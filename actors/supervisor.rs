@@ -2,29 +2,26 @@
 //! one of them ends.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::prelude::*;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::alarm::{self, Alarm, OnAlarm};
 use crate::channel::DataChannel;
 use crate::dtls::DtlsActor;
 use crate::error::{ActorKind, Reason, TransportError};
 use crate::gatherer::GathererActor;
-use crate::guard::{ChildFailed, Exit, Guarded};
+use crate::guard::{ChildFailed, Exit, Guard};
 use crate::ice::IceActor;
 use crate::link::{Above, DtlsToSctp, GathererToIce, IceToDtls, Shutdown};
 use crate::mailbox::Mailbox;
 use crate::mux::Mux;
 use crate::proto::timer::earlier;
-use crate::registry::SessionSlot;
-use crate::scope::{Scope, WeakLease};
+use crate::scope::{FAILED_LINGER, Scope, WeakLease};
 use crate::sctp::SctpActor;
+use crate::session::Session;
 use crate::state::{DtlsTransportState, IceTransportState, SctpTransportState, SessionState};
-
-/// How long a session whose DTLS or SCTP has failed is still there to be looked at.
-const FAILED_LINGER: Duration = Duration::from_secs(2);
 
 /// Starts an actor of the session.
 #[derive(Message)]
@@ -58,14 +55,12 @@ pub(crate) struct CloseFrom(pub(crate) ActorKind);
 #[rtype(result = "()")]
 pub(crate) struct StateChanged;
 
-/// Resolves when the supervisor is gone, and with it everything of the session.
-#[derive(Message, Debug)]
-#[rtype(result = "()")]
-pub(crate) struct WhenGone(pub(crate) oneshot::Sender<()>);
-
-/// Supervises the actors of one session.
-pub(crate) struct SessionSupervisor {
-    scope: Arc<Scope>,
+/// Supervises the actors of one session. It takes [`commands`](crate::commands) as messages.
+pub struct SessionSupervisor {
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) exit: Exit,
+    /// The handles of the application, while there are any.
+    lease: WeakLease,
     mux: Option<Mux>,
     children: [Option<Running>; 4],
     alarm: Alarm,
@@ -77,9 +72,14 @@ pub(crate) struct SessionSupervisor {
     linger_deadline: Option<Instant>,
     opened: Instant,
     connected: bool,
-    waiting: Vec<oneshot::Sender<()>>,
-    /// `None` only while it is dropped.
-    slot: Option<SessionSlot>,
+}
+
+impl std::fmt::Debug for SessionSupervisor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionSupervisor")
+            .field("session", &self.scope.id)
+            .finish_non_exhaustive()
+    }
 }
 
 struct Running {
@@ -97,9 +97,10 @@ impl SessionSupervisor {
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
+        lease: WeakLease,
         mux: Option<Mux>,
         gatherer: Mailbox<GathererActor>,
-        slot: SessionSlot,
+        exit: Exit,
     ) -> SessionSupervisor {
         let opened = alarm::now();
         let mut this = SessionSupervisor {
@@ -112,8 +113,8 @@ impl SessionSupervisor {
             linger_deadline: None,
             opened,
             connected: false,
-            waiting: Vec::new(),
-            slot: Some(slot),
+            lease,
+            exit,
             scope,
         };
         this.start_gatherer(ctx, gatherer);
@@ -139,13 +140,20 @@ impl SessionSupervisor {
         A: Actor<Context = Context<A>> + Supervised + Handler<Shutdown>,
     {
         let policy = match kind {
-            ActorKind::Gatherer | ActorKind::Ice => Some(self.scope.config.restart),
+            ActorKind::Gatherer => Some(self.scope.config.gatherer_restart),
+            ActorKind::Ice => Some(self.scope.config.ice_restart),
             // Their keys and their state are gone with them.
-            ActorKind::Dtls | ActorKind::Sctp => None,
+            ActorKind::Dtls | ActorKind::Sctp | ActorKind::Supervisor => None,
+        };
+        let guard = Guard {
+            child: kind,
+            parent: ctx.address().recipient(),
+            policy,
+            span: self.scope.span(kind.as_str()),
+            metrics: self.scope.metrics.clone(),
         };
         let mut shutdown = None;
-        let parent = ctx.address().recipient();
-        Guarded::start(kind, parent, policy, mailbox, |ctx, exit| {
+        guard.start(mailbox, |ctx, exit| {
             shutdown = Some(ctx.address().recipient());
             make(ctx, exit)
         });
@@ -155,6 +163,11 @@ impl SessionSupervisor {
                 asked_to_stop: false,
             });
         }
+    }
+
+    /// The session as the application has it, while any of its handles is left.
+    pub(crate) fn session(&self) -> Option<Session> {
+        Session::of(self.lease.upgrade()?)
     }
 
     fn is_running(&self, kind: ActorKind) -> bool {
@@ -213,7 +226,7 @@ impl SessionSupervisor {
             ActorKind::Sctp => self.scope.sctp.state.set(SctpTransportState::Closed),
             ActorKind::Dtls => self.scope.dtls.state.set(DtlsTransportState::Closed),
             ActorKind::Ice => self.scope.ice.state.set(IceTransportState::Closed),
-            ActorKind::Gatherer => false,
+            ActorKind::Gatherer | ActorKind::Supervisor => false,
         };
     }
 
@@ -248,6 +261,8 @@ impl SessionSupervisor {
         if state == SessionState::Connected && !self.connected {
             self.connected = true;
             self.connect_deadline = None;
+            self.scope.place.connected();
+            self.scope.touch();
             let took = alarm::now().duration_since(self.opened);
             self.scope.metrics.session_connect_seconds.record(took);
             self.scope.metrics.session("connected");
@@ -260,6 +275,9 @@ impl SessionSupervisor {
         // A failed ICE transport may be restarted. Keys and associations cannot come back: their
         // failure is shown for a moment, then the peer is to notice.
         let ice_failed = self.scope.ice.state.get() == IceTransportState::Failed;
+        // Where its actor is gone for good, or its sockets are, nothing can restart it either.
+        let ice_failed =
+            ice_failed && self.is_running(ActorKind::Ice) && self.is_running(ActorKind::Gatherer);
         let failed = self.scope.session.get() == SessionState::Failed;
         let (grace, linger) = (self.scope.config.ice_grace, FAILED_LINGER);
         let now = alarm::now();
@@ -301,14 +319,23 @@ impl SessionSupervisor {
         let closing = self.closing.map(|c| c.deadline);
         let life = earlier(self.connect_deadline, self.grace_deadline);
         let life = earlier(life, self.linger_deadline);
+        let life = earlier(life, self.idle_deadline());
         self.alarm.set(earlier(closing, life));
+    }
+
+    /// When the session ends unless the application sends or receives something before.
+    fn idle_deadline(&self) -> Option<Instant> {
+        let timeout = self.scope.config.idle_timeout?;
+        let waits = self.connected && self.closing.is_none();
+        waits.then(|| self.scope.last_active() + timeout)
     }
 
     /// Gives up on the session as a whole.
     fn give_up(&mut self, ctx: &mut Context<Self>, error: TransportError) {
-        tracing::warn!(session = %self.scope.id, reason = error.reason.as_str(), "{error}");
-        let event = crate::SessionEvent::Error(error);
-        self.scope.events.send(crate::Event::Session(event));
+        let (actor, reason) = (error.actor, error.reason);
+        if self.scope.session.fail(error) {
+            self.scope.metrics.failed(actor, reason);
+        }
         self.close_from(ctx, ActorKind::Gatherer);
     }
 }
@@ -338,6 +365,11 @@ impl OnAlarm for SessionSupervisor {
         } else if self.linger_deadline.is_some_and(|d| Some(d) <= now) {
             self.linger_deadline = None;
             self.close_from(ctx, ActorKind::Gatherer);
+        } else if self.idle_deadline().is_some_and(|d| Some(d) <= now) {
+            self.give_up(
+                ctx,
+                TransportError::new(ActorKind::Supervisor, Reason::Idle),
+            );
         }
         self.set_alarm();
     }
@@ -375,9 +407,9 @@ impl Handler<Start> for SessionSupervisor {
                 incoming,
             } => {
                 let dtls = below.clone().recipient();
-                self.spawn(ctx, ActorKind::Sctp, mailbox, move |ctx, _exit| {
+                self.spawn(ctx, ActorKind::Sctp, mailbox, move |ctx, exit| {
                     below.do_send(Above::<DtlsToSctp>(ctx.address().recipient()));
-                    SctpActor::new(ctx, scope, dtls, supervisor, lease, incoming)
+                    SctpActor::new(ctx, scope, dtls, supervisor, lease, incoming, exit)
                 });
             }
         }
@@ -402,9 +434,10 @@ impl Handler<ChildFailed<ActorKind>> for SessionSupervisor {
         let in_order = asked && end == crate::guard::End::Stopped;
         if !in_order {
             let error = end.into_error(child);
-            tracing::warn!(session = %self.scope.id, %restarting, "{error}");
+            tracing::warn!(%restarting, "{error}");
             if restarting {
                 self.scope.metrics.actor(child).restarted();
+                self.scope.metrics.failed(child, error.reason);
                 self.scope.events.error(&error);
             } else {
                 self.scope.fail(error);
@@ -444,26 +477,10 @@ impl Handler<CloseFrom> for SessionSupervisor {
     }
 }
 
-impl Handler<WhenGone> for SessionSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, message: WhenGone, _: &mut Context<Self>) {
-        self.waiting.push(message.0);
-    }
-}
-
 impl Drop for SessionSupervisor {
     fn drop(&mut self) {
         for child in self.children.iter().flatten() {
             child.shutdown.do_send(Shutdown);
-        }
-        if self.closing.is_none() {
-            // Nobody asked for this end: it panicked, or its worker is gone.
-            let error = TransportError::new(ActorKind::Gatherer, Reason::WorkerLost);
-            self.scope
-                .events
-                .send(crate::Event::Session(crate::SessionEvent::Error(error)));
-            self.scope.session.set(SessionState::Failed);
         }
         let result = if self.connected {
             "closed"
@@ -473,11 +490,15 @@ impl Drop for SessionSupervisor {
         self.scope.metrics.session(result);
         let lived = alarm::now().duration_since(self.opened);
         self.scope.metrics.session_seconds.record(lived);
-        self.scope.close_states();
-        // Who waited for the end may count the sessions at once.
-        drop(self.slot.take());
-        for waiting in self.waiting.drain(..) {
-            let _ = waiting.send(());
+        match self.exit.failure() {
+            // The supervisor itself is what failed: the session closes.
+            Some(end) => {
+                self.scope.fail(end.into_error(ActorKind::Supervisor));
+                self.scope.end();
+            }
+            None if self.closing.is_some() => self.scope.end(),
+            // Nobody asked for this end: the worker is going down with all that is on it.
+            None => self.scope.lose(Reason::WorkerLost),
         }
     }
 }

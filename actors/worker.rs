@@ -7,13 +7,14 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::config::{Config, UdpMode};
+use crate::error::Reason;
 use crate::gatherer::GathererActor;
-use crate::guard::{ChildFailed, Guarded};
+use crate::guard::{ChildFailed, Guard};
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::mux::{Mux, MuxError};
-use crate::registry::SessionSlot;
-use crate::scope::Scope;
+use crate::pool::{Life, TICK};
+use crate::scope::{Scope, WeakLease};
 use crate::session::SessionId;
 use crate::supervisor::SessionSupervisor;
 
@@ -21,10 +22,28 @@ use crate::supervisor::SessionSupervisor;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct OpenSession {
-    pub(crate) scope: Arc<Scope>,
+    pub(crate) scope: Opening,
+    pub(crate) lease: WeakLease,
     pub(crate) supervisor: Mailbox<SessionSupervisor>,
     pub(crate) gatherer: Mailbox<GathererActor>,
-    pub(crate) slot: SessionSlot,
+}
+
+/// A session that has no supervisor yet. When the worker is lost before it starts one, the session
+/// fails.
+pub(crate) struct Opening(Option<Arc<Scope>>);
+
+impl Opening {
+    pub(crate) fn new(scope: Arc<Scope>) -> Opening {
+        Opening(Some(scope))
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(scope) = self.0.take() {
+            scope.lose(Reason::WorkerLost);
+        }
+    }
 }
 
 /// A worker that runs, and its shared port where it has one.
@@ -34,27 +53,43 @@ pub(crate) type Started = Result<(Addr<Worker>, Option<SocketAddr>), MuxError>;
 /// its sessions.
 pub(crate) struct Worker {
     mux: Option<Mux>,
+    life: Life,
 }
 
-impl Worker {
-    /// Binds what is to be bound and starts the actor; runs on the worker's own arbiter.
-    pub(crate) fn start_on_arbiter(
-        index: usize,
-        config: Arc<Config>,
-        metrics: Arc<Metrics>,
-        started: oneshot::Sender<Started>,
-    ) {
-        let mux = match config.udp {
-            UdpMode::PerSession => Ok(None),
-            UdpMode::Mux { ip, port } => {
-                let port = if port == 0 { 0 } else { port + index as u16 };
-                Mux::bind(SocketAddr::new(ip, port), &config, metrics).map(Some)
-            }
-        };
-        let _ = started.send(mux.map(|mux| {
-            let bound = mux.as_ref().map(Mux::local_addr);
-            (Worker { mux }.start(), bound)
-        }));
+/// Binds what is to be bound and starts the actor; runs on the worker's own arbiter.
+pub(crate) fn start_on_arbiter(
+    life: Life,
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    started: oneshot::Sender<Started>,
+) {
+    let mux = match config.udp {
+        UdpMode::PerSession => Ok(None),
+        UdpMode::Mux { ip, port } => {
+            let port = if port == 0 {
+                0
+            } else {
+                port + life.index() as u16
+            };
+            Mux::bind(SocketAddr::new(ip, port), &config, metrics.clone()).map(Some)
+        }
+    };
+    let _ = started.send(mux.map(|mux| {
+        let bound = mux.as_ref().map(Mux::local_addr);
+        actix_rt::spawn(show_life(life.clone(), metrics));
+        (Worker { mux, life }.start(), bound)
+    }));
+}
+
+/// Ticks, and measures how late each tick comes: an application callback that blocks the thread
+/// shows there.
+async fn show_life(life: Life, metrics: Arc<Metrics>) {
+    let lag = metrics.event_loop_lag(life.index());
+    loop {
+        let due = tokio::time::Instant::now() + TICK;
+        tokio::time::sleep_until(due).await;
+        lag.record(due.elapsed());
+        life.tick();
     }
 }
 
@@ -62,25 +97,35 @@ impl Actor for Worker {
     type Context = Context<Self>;
 }
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.life.end();
+    }
+}
+
 impl Handler<OpenSession> for Worker {
     type Result = ();
 
     fn handle(&mut self, open: OpenSession, ctx: &mut Context<Self>) {
         let OpenSession {
-            scope,
+            mut scope,
+            lease,
             supervisor,
             gatherer,
-            slot,
         } = open;
+        let Some(scope) = scope.0.take() else { return };
         let mux = self.mux.clone().filter(|_| !scope.options.own_sockets);
         let parent = ctx.address().recipient();
-        Guarded::start(
-            scope.id.clone(),
+        let guard = Guard {
+            child: scope.id.clone(),
             parent,
-            None,
-            supervisor,
-            move |ctx, _exit| SessionSupervisor::new(ctx, scope, mux, gatherer, slot),
-        );
+            policy: None,
+            span: scope.span("supervisor"),
+            metrics: scope.metrics.clone(),
+        };
+        guard.start(supervisor, move |ctx, exit| {
+            SessionSupervisor::new(ctx, scope, lease, mux, gatherer, exit)
+        });
     }
 }
 
@@ -93,5 +138,14 @@ impl Handler<ChildFailed<SessionId>> for Worker {
             crate::guard::End::Stopped => tracing::debug!(session = %message.child, "session over"),
             end => tracing::error!(session = %message.child, ?end, "session supervisor lost"),
         }
+    }
+}
+
+#[cfg(feature = "chaos")]
+impl Handler<crate::chaos::PanicNow> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, _: crate::chaos::PanicNow, _: &mut Context<Self>) {
+        panic!("chaos");
     }
 }

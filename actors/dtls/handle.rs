@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -10,7 +10,7 @@ use super::DtlsActor;
 use super::engine::Engine;
 use super::messages::{Export, GetCounters, Start};
 use crate::error::{ActorKind, DtlsError, InvalidState, TransportError};
-use crate::event::{DtlsTransportEvent, EventStream};
+use crate::event::{DtlsTransportEvent, EventStream, TransportEvent};
 use crate::ice::IceTransport;
 use crate::mailbox::Mailbox;
 use crate::proto::dtls::{
@@ -84,10 +84,13 @@ impl DtlsTransport {
         scope
             .supervisor
             .do_send(supervisor::Start::Dtls(mailbox, ice.actor.clone()));
-        Ok(DtlsTransport {
-            actor,
-            ice: ice.clone(),
-        })
+        Ok(DtlsTransport::of(ice, actor))
+    }
+
+    /// A handle of the transport on this ICE transport.
+    pub(crate) fn of(ice: &IceTransport, actor: Addr<DtlsActor>) -> DtlsTransport {
+        let ice = ice.clone();
+        DtlsTransport { actor, ice }
     }
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
@@ -248,6 +251,13 @@ impl DtlsTransport {
     /// What happens from now on.
     pub fn events(&self) -> EventStream<DtlsTransportEvent> {
         self.lease().scope.events.stream()
+    }
+
+    /// Sends its events from now on to an actix actor: see
+    /// [`Session::subscribe`](crate::Session::subscribe).
+    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
+        let events = &self.lease().scope.events;
+        events.subscribe_actor(recipient, Some(ActorKind::Dtls));
     }
 
     /// Calls `f` at each state change, on the session's worker thread: it must not block.

@@ -41,8 +41,8 @@ use crate::supervisor::StateChanged;
 
 /// See the [module](self).
 pub(crate) struct DtlsActor {
-    scope: Arc<Scope>,
-    exit: Exit,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) exit: Exit,
     ice: Recipient<DtlsToIce>,
     supervisor: Recipient<StateChanged>,
     above: Option<Recipient<DtlsToSctp>>,
@@ -227,6 +227,10 @@ impl Handler<IceToDtls> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, message: IceToDtls, ctx: &mut Context<Self>) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::Victim::is_struck(self, ctx) {
+            return;
+        }
         match message {
             IceToDtls::Datagrams { datagrams, permit } => {
                 let now = now();
@@ -251,6 +255,10 @@ impl Handler<SctpToDtls> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, SctpToDtls(packets): SctpToDtls, ctx: &mut Context<Self>) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::Victim::is_struck(self, ctx) {
+            return;
+        }
         let now = now();
         for packet in &packets {
             if let Err(error) = self.engine.send(now, packet) {
@@ -319,6 +327,7 @@ impl Handler<Shutdown> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.exit.asked();
         self.engine.close(now());
         // An engine with tasks of its own says goodbye a little later.
         self.closing = true;

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use tokio::sync::oneshot;
 
 use super::GathererActor;
 use super::messages::Gather;
-use crate::error::GatherError;
-use crate::error::InvalidState;
-use crate::event::{EventStream, IceGathererEvent};
+use crate::error::{ActorKind, GatherError, InvalidState};
+use crate::event::{EventStream, IceGathererEvent, TransportEvent};
 use crate::ice::IceTransport;
 use crate::proto::gather::IceServer;
 use crate::proto::ice::{Candidate, Parameters};
@@ -101,6 +100,13 @@ impl IceGatherer {
     /// What happens from now on.
     pub fn events(&self) -> EventStream<IceGathererEvent> {
         self.lease.scope.events.stream()
+    }
+
+    /// Sends its events from now on to an actix actor: see
+    /// [`Session::subscribe`](crate::Session::subscribe).
+    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
+        let events = &self.lease.scope.events;
+        events.subscribe_actor(recipient, Some(ActorKind::Gatherer));
     }
 
     /// Calls `f` at each state change, on the session's worker thread: it must not block.

@@ -46,8 +46,8 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// See the [module](self).
 pub(crate) struct GathererActor {
-    scope: Arc<Scope>,
-    exit: Exit,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) exit: Exit,
     above: Option<Recipient<GathererToIce>>,
     permits: Permits,
     mux: Option<Mux>,
@@ -56,8 +56,8 @@ pub(crate) struct GathererActor {
     machine: Gatherer,
     alarm: Alarm,
     candidates: Vec<(Candidate, SocketAddr)>,
-    /// What `gather` was given: a fresh gatherer asks them again.
-    servers: Vec<IceServer>,
+    /// What `gather` was given, once it was called: a fresh gatherer asks them again.
+    servers: Option<Vec<IceServer>>,
     received: Vec<(Path, Segments)>,
     /// Held while nothing has been received for it yet.
     permit: Option<Permit>,
@@ -88,7 +88,7 @@ impl GathererActor {
             lease,
             sockets: HashMap::new(),
             candidates: Vec::new(),
-            servers: Vec::new(),
+            servers: None,
             received: Vec::new(),
             permit: None,
         }
@@ -386,15 +386,14 @@ impl Supervised for GathererActor {
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         let (scope, mux, exit) = (self.scope.clone(), self.mux.clone(), self.exit.clone());
         let above = self.above.take();
-        let servers = std::mem::take(&mut self.servers);
-        let had_gathered = self.scope.gatherer.state.get() != IceGathererState::New;
+        let servers = self.servers.take();
         *self = GathererActor::new(ctx, scope, mux, exit);
         self.scope.gatherer.candidates.store(Arc::default());
         if let Some(ice) = above {
             ice.do_send(GathererToIce::Restarting);
             self.attach(ice);
         }
-        if had_gathered {
+        if let Some(servers) = servers {
             self.begin(ctx, servers, None);
         }
     }
@@ -409,7 +408,7 @@ impl GathererActor {
         begun: Option<oneshot::Sender<Result<(), GatherError>>>,
     ) {
         let result = self.gather(ctx, &servers);
-        self.servers = servers;
+        self.servers = Some(servers);
         if let Err(GatherError::Failed(error)) = &result {
             // The state will tell, after the error event.
             self.exit.clone().fail(ctx, error.clone());
@@ -497,7 +496,11 @@ impl Handler<ServerAnswer> for GathererActor {
 impl Handler<IceToGatherer> for GathererActor {
     type Result = ();
 
-    fn handle(&mut self, message: IceToGatherer, _: &mut Context<Self>) {
+    fn handle(&mut self, message: IceToGatherer, _ctx: &mut Context<Self>) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::Victim::is_struck(self, _ctx) {
+            return;
+        }
         match message {
             IceToGatherer::Checks(checks) => {
                 for (path, datagram) in checks {
@@ -537,6 +540,7 @@ impl Handler<Shutdown> for GathererActor {
     type Result = ();
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.exit.asked();
         self.machine.close(now());
         self.lease = None;
         self.sockets.clear();

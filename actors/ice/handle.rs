@@ -1,14 +1,15 @@
 //! The public handle of an ICE transport.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use tokio::sync::oneshot;
 
 use super::IceActor;
 use super::messages::{AddRemoteCandidate, GetStats, Restart, SetRole, Start};
 use crate::error::{ActorKind, IceError, InvalidState, TransportError};
-use crate::event::{EventStream, IceTransportEvent};
+use crate::event::{EventStream, IceTransportEvent, TransportEvent};
 use crate::gatherer::IceGatherer;
 use crate::mailbox::Mailbox;
 use crate::proto::ice::{Candidate, Parameters, Role, SelectedPair, Stats};
@@ -44,12 +45,16 @@ impl IceTransport {
         scope
             .supervisor
             .do_send(supervisor::Start::Ice(mailbox, gatherer.actor.clone()));
-        let (lease, gatherer) = (gatherer.lease.clone(), gatherer.actor.clone());
-        Ok(IceTransport {
-            lease,
+        Ok(IceTransport::of(gatherer, actor))
+    }
+
+    /// A handle of the transport on this gatherer.
+    pub(crate) fn of(gatherer: &IceGatherer, actor: Addr<IceActor>) -> IceTransport {
+        IceTransport {
+            lease: gatherer.lease.clone(),
             actor,
-            gatherer,
-        })
+            gatherer: gatherer.actor.clone(),
+        }
     }
 
     /// The gatherer below.
@@ -73,6 +78,12 @@ impl IceTransport {
     /// The state.
     pub fn state(&self) -> IceTransportState {
         self.lease.scope.ice.state.get()
+    }
+
+    /// Whether an ICE restart was asked for ([`IceTransportEvent::RestartNeeded`]) and the peer's
+    /// new parameters have not come yet.
+    pub fn is_restart_needed(&self) -> bool {
+        self.lease.scope.ice.restart_needed.load(Ordering::Acquire)
     }
 
     /// Why it failed, where it did.
@@ -199,6 +210,13 @@ impl IceTransport {
     /// What happens from now on.
     pub fn events(&self) -> EventStream<IceTransportEvent> {
         self.lease.scope.events.stream()
+    }
+
+    /// Sends its events from now on to an actix actor: see
+    /// [`Session::subscribe`](crate::Session::subscribe).
+    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
+        let events = &self.lease.scope.events;
+        events.subscribe_actor(recipient, Some(ActorKind::Ice));
     }
 
     /// Calls `f` at each state change, on the session's worker thread: it must not block.

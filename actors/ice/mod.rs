@@ -6,6 +6,7 @@ pub(crate) mod messages;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -29,8 +30,8 @@ use crate::supervisor::StateChanged;
 
 /// See the [module](self).
 pub(crate) struct IceActor {
-    scope: Arc<Scope>,
-    exit: Exit,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) exit: Exit,
     gatherer: Recipient<IceToGatherer>,
     supervisor: Recipient<StateChanged>,
     above: Option<Recipient<IceToDtls>>,
@@ -156,6 +157,17 @@ impl IceActor {
         self.scope.events.send(SessionEvent::Ice(event));
     }
 
+    fn is_started(&self) -> bool {
+        self.scope.ice.remote_parameters.load().is_some()
+    }
+
+    /// Asks the application for an ICE restart, once until the peer comes with new parameters.
+    fn ask_for_restart(&self) {
+        if !self.scope.ice.restart_needed.swap(true, Ordering::AcqRel) {
+            self.send_event(IceTransportEvent::RestartNeeded);
+        }
+    }
+
     fn publish_remote_candidates(&self) {
         let candidates = self.agent.remote_candidates().cloned().collect();
         self.scope.ice.remote_candidates.store(Arc::new(candidates));
@@ -190,6 +202,13 @@ impl IceActor {
             _ => {}
         }
         self.agent.start(now(), remote.clone())?;
+        let known = self.scope.ice.remote_parameters.load();
+        if known.as_deref() != Some(&remote) {
+            self.scope
+                .ice
+                .restart_needed
+                .store(false, Ordering::Release);
+        }
         self.scope
             .ice
             .remote_parameters
@@ -203,11 +222,16 @@ impl Actor for IceActor {
 }
 
 impl Supervised for IceActor {
-    /// A fresh agent with new credentials takes over; role and candidates stay, and the
-    /// application is asked for an ICE restart. DTLS and SCTP wait for it.
+    /// A fresh agent takes over; role and candidates stay. Where the old one was started, the new
+    /// one has new credentials, and the application is asked for an ICE restart: DTLS and SCTP
+    /// wait for it. Where not, the peer may know the credentials already, and they stay.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
-        let parameters = Parameters::generate(&mut self.scope.random(), self.scope.config.ice.lite);
-        self.publish_local_parameters(&parameters);
+        let started = self.is_started();
+        if started {
+            let lite = self.scope.config.ice.lite;
+            let parameters = Parameters::generate(&mut self.scope.random(), lite);
+            self.publish_local_parameters(&parameters);
+        }
         let above = self.above.take();
         let bases = std::mem::take(&mut self.bases);
         let (scope, exit) = (self.scope.clone(), self.exit.clone());
@@ -219,9 +243,19 @@ impl Supervised for IceActor {
                 .add_local_candidate(now(), candidate.clone(), base);
             self.bases.push((candidate, base));
         }
-        self.scope.ice.selected.store(None);
-        self.scope.ice.state.set(State::Disconnected);
-        self.send_event(IceTransportEvent::RestartNeeded);
+        if started {
+            self.scope.ice.selected.store(None);
+            if self.scope.ice.state.get() != State::Failed {
+                self.scope.ice.state.set(State::Disconnected);
+            }
+            self.supervisor.do_send(StateChanged);
+            self.ask_for_restart();
+        } else {
+            for candidate in self.scope.ice.remote_candidates.load().iter() {
+                // They were taken before.
+                let _ = self.agent.add_remote_candidate(now(), candidate.clone());
+            }
+        }
         self.drain(ctx);
     }
 }
@@ -237,6 +271,10 @@ impl Handler<GathererToIce> for IceActor {
     type Result = ();
 
     fn handle(&mut self, message: GathererToIce, ctx: &mut Context<Self>) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::Victim::is_struck(self, ctx) {
+            return;
+        }
         match message {
             GathererToIce::Inbound { batch, permit } => self.handle_inbound(batch, permit),
             GathererToIce::Candidate { candidate, base } => {
@@ -253,7 +291,9 @@ impl Handler<GathererToIce> for IceActor {
                 for (_, base) in std::mem::take(&mut self.bases) {
                     self.agent.remove_local_base(now(), base);
                 }
-                self.send_event(IceTransportEvent::RestartNeeded);
+                if self.is_started() {
+                    self.ask_for_restart();
+                }
             }
         }
         self.drain(ctx);
@@ -263,7 +303,11 @@ impl Handler<GathererToIce> for IceActor {
 impl Handler<DtlsToIce> for IceActor {
     type Result = ();
 
-    fn handle(&mut self, DtlsToIce(segments): DtlsToIce, _: &mut Context<Self>) {
+    fn handle(&mut self, DtlsToIce(segments): DtlsToIce, _ctx: &mut Context<Self>) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::Victim::is_struck(self, _ctx) {
+            return;
+        }
         let (count, bytes) = segments
             .iter()
             .fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
@@ -351,6 +395,7 @@ impl Handler<Shutdown> for IceActor {
     type Result = ();
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.exit.asked();
         self.agent.close(now());
         self.drain(ctx);
         self.scope.ice.state.set(State::Closed);

@@ -37,7 +37,6 @@ pub(crate) struct Metrics {
 /// What every kind of actor counts.
 #[derive(Debug)]
 pub(crate) struct ActorMetrics {
-    kind: ActorKind,
     restarts: Counter,
     datagrams: [Counter; 2],
     bytes: [Counter; 2],
@@ -77,6 +76,27 @@ pub(crate) struct SctpMetrics {
     pub(crate) backpressure: Counter,
     pub(crate) retransmits: Counter,
     pub(crate) channels: Gauge,
+}
+
+/// Why news did not reach whoever wanted to hear of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undelivered {
+    /// A subscriber was gone.
+    Closed,
+    /// A subscriber was too slow.
+    Lagged,
+    /// An actor ended when its supervisor was gone.
+    Orphan,
+}
+
+impl Undelivered {
+    fn as_str(self) -> &'static str {
+        match self {
+            Undelivered::Closed => "closed",
+            Undelivered::Lagged => "lagged",
+            Undelivered::Orphan => "orphan",
+        }
+    }
 }
 
 /// Which way traffic goes, seen from this process.
@@ -144,6 +164,27 @@ impl Metrics {
         &self.actors[kind as usize]
     }
 
+    /// Rare enough to look the counter up.
+    pub(crate) fn failed(&self, actor: ActorKind, reason: Reason) {
+        let (actor, reason) = (actor.as_str(), reason.as_str());
+        counter!(names::FAILURES, "actor" => actor, "reason" => reason).increment(1);
+    }
+
+    /// How late the ticks of a worker come.
+    pub(crate) fn event_loop_lag(&self, worker: usize) -> Histogram {
+        histogram!(names::LOOP_LAG, "worker" => worker.to_string())
+    }
+
+    /// A worker was lost, and is replaced.
+    pub(crate) fn worker_lost(&self) {
+        counter!(names::WORKERS_LOST).increment(1);
+    }
+
+    /// News that did not reach whoever wanted to hear of it.
+    pub(crate) fn undelivered(&self, why: Undelivered, count: u64) {
+        counter!(names::UNDELIVERED, "reason" => why.as_str()).increment(count);
+    }
+
     /// How a session ended, or that it connected.
     pub(crate) fn session(&self, result: &'static str) {
         counter!(names::SESSIONS_TOTAL, "result" => result).increment(1);
@@ -157,7 +198,6 @@ impl ActorMetrics {
             Direction::ALL.map(|d| counter!(name, "actor" => actor, "direction" => d.as_str()))
         };
         ActorMetrics {
-            kind,
             restarts: counter!(names::RESTARTS, "actor" => actor),
             datagrams: traffic(names::DATAGRAMS),
             bytes: traffic(names::BYTES),
@@ -172,12 +212,6 @@ impl ActorMetrics {
 
     pub(crate) fn restarted(&self) {
         self.restarts.increment(1);
-    }
-
-    /// Rare enough to look the counter up.
-    pub(crate) fn failed(&self, reason: Reason) {
-        let actor = self.kind.as_str();
-        counter!(names::FAILURES, "actor" => actor, "reason" => reason.as_str()).increment(1);
     }
 }
 

@@ -23,6 +23,15 @@ pub(super) const SESSIONS_TOTAL: &str = "rtc_sessions_total";
 pub(super) const SESSION_CONNECT: &str = "rtc_session_connect_seconds";
 pub(super) const SESSION_LIFE: &str = "rtc_session_seconds";
 
+pub(super) const LOOP_LAG: &str = "rtc_worker_event_loop_lag_seconds";
+pub(super) const UNDELIVERED: &str = "rtc_events_undelivered_total";
+pub(super) const WORKERS_LOST: &str = "rtc_workers_lost_total";
+
+/// Delays inside the process, in seconds.
+pub(super) const MESSAGE_BUCKETS: &[f64] = &[
+    1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.25,
+];
+
 /// Round trips, in seconds.
 pub(super) const RTT_BUCKETS: &[f64] = &[
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0,
@@ -46,6 +55,7 @@ pub(super) const HISTOGRAMS: &[(&str, &[f64])] = &[
     (DTLS_HANDSHAKE, CONNECT_BUCKETS),
     (SESSION_CONNECT, CONNECT_BUCKETS),
     (SESSION_LIFE, LIFE_BUCKETS),
+    (LOOP_LAG, MESSAGE_BUCKETS),
 ];
 
 pub(super) fn describe() {
@@ -90,5 +100,15 @@ pub(super) fn describe() {
         Unit::Seconds,
         "Time from opening to connected"
     );
+    describe_histogram!(
+        LOOP_LAG,
+        Unit::Seconds,
+        "How late a worker's tasks are run: long where a callback blocks its thread"
+    );
+    describe_counter!(
+        UNDELIVERED,
+        "Events and failures that could not be delivered, by reason"
+    );
+    describe_counter!(WORKERS_LOST, "Workers that were lost and replaced");
     describe_histogram!(SESSION_LIFE, Unit::Seconds, "How long sessions lived");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix::Addr;
+use actix::{Addr, Recipient};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::SctpActor;
@@ -11,7 +11,7 @@ use super::messages::{GetStats, Open, Start};
 use crate::channel::DataChannel;
 use crate::dtls::DtlsTransport;
 use crate::error::{ActorKind, InvalidState, SctpError, TransportError};
-use crate::event::{EventStream, SctpTransportEvent};
+use crate::event::{EventStream, SctpTransportEvent, TransportEvent};
 use crate::mailbox::Mailbox;
 use crate::proto::sctp::{Capabilities, ChannelOptions, Config, OpenError, Stats};
 use crate::runtime::ChannelCallback;
@@ -28,9 +28,21 @@ const DEFAULT_PORT: u16 = 5000;
 #[derive(Clone, Debug)]
 #[doc(alias = "RTCSctpTransport")]
 pub struct SctpTransport {
-    actor: Addr<SctpActor>,
+    parts: SctpParts,
     dtls: DtlsTransport,
+}
+
+/// The way to the actor, and the channels that the peer has opened.
+#[derive(Clone, Debug)]
+pub(crate) struct SctpParts {
+    pub(crate) actor: Addr<SctpActor>,
     incoming: Arc<Mutex<mpsc::UnboundedReceiver<DataChannel>>>,
+}
+
+impl SctpParts {
+    pub(crate) async fn accept(&self) -> Option<DataChannel> {
+        self.incoming.lock().await.recv().await
+    }
 }
 
 impl SctpTransport {
@@ -55,11 +67,19 @@ impl SctpTransport {
             lease: Arc::downgrade(dtls.lease()),
             incoming: sender,
         });
-        Ok(SctpTransport {
-            actor,
-            dtls: dtls.clone(),
-            incoming: Arc::new(Mutex::new(incoming)),
-        })
+        let incoming = Arc::new(Mutex::new(incoming));
+        Ok(SctpTransport::of(dtls, SctpParts { actor, incoming }))
+    }
+
+    /// A handle of the transport on this DTLS transport.
+    pub(crate) fn of(dtls: &DtlsTransport, parts: SctpParts) -> SctpTransport {
+        let dtls = dtls.clone();
+        SctpTransport { parts, dtls }
+    }
+
+    /// What another handle is made of.
+    pub(crate) fn parts(&self) -> SctpParts {
+        self.parts.clone()
     }
 
     fn lease(&self) -> &Arc<Lease> {
@@ -158,7 +178,7 @@ impl SctpTransport {
         }
         let (taken, answer) = oneshot::channel();
         let remote_port = remote_port.unwrap_or(DEFAULT_PORT);
-        self.actor.do_send(Start {
+        self.parts.actor.do_send(Start {
             remote,
             remote_port,
             taken,
@@ -205,7 +225,7 @@ impl SctpTransport {
         options: ChannelOptions,
     ) -> Result<DataChannel, OpenError> {
         let (reply, answer) = oneshot::channel();
-        self.actor.do_send(Open {
+        self.parts.actor.do_send(Open {
             label: label.into(),
             options,
             reply,
@@ -215,13 +235,13 @@ impl SctpTransport {
 
     /// The next channel that the peer opens; `None` when the transport is closed.
     pub async fn accept(&self) -> Option<DataChannel> {
-        self.incoming.lock().await.recv().await
+        self.parts.accept().await
     }
 
     /// Gives all incoming channels to a callback, on the session's worker.
     pub(crate) fn forward_channels(&self, callback: ChannelCallback) {
-        let incoming = self.incoming.clone();
-        self.lease().scope.worker.spawn(async move {
+        let incoming = self.parts.incoming.clone();
+        self.lease().scope.worker.arbiter.spawn(async move {
             let mut incoming = incoming.lock().await;
             while let Some(channel) = incoming.recv().await {
                 callback(channel);
@@ -235,13 +255,20 @@ impl SctpTransport {
     /// When the transport is closed.
     pub async fn stats(&self) -> Result<Stats, SctpError> {
         let (reply, answer) = oneshot::channel();
-        self.actor.do_send(GetStats(reply));
+        self.parts.actor.do_send(GetStats(reply));
         answer.await.map_err(|_| SctpError::Closed)
     }
 
     /// What happens from now on.
     pub fn events(&self) -> EventStream<SctpTransportEvent> {
         self.lease().scope.events.stream()
+    }
+
+    /// Sends its events from now on to an actix actor: see
+    /// [`Session::subscribe`](crate::Session::subscribe).
+    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
+        let events = &self.lease().scope.events;
+        events.subscribe_actor(recipient, Some(ActorKind::Sctp));
     }
 
     /// Calls `f` at each state change, on the session's worker thread: it must not block.

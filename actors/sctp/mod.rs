@@ -11,12 +11,14 @@ use actix::prelude::*;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+pub(crate) use handle::SctpParts;
 pub use handle::SctpTransport;
 
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::channel::{Command, DataChannel, DataChannelState, Port, Shared};
 use crate::error::{ActorKind, Reason, SctpError, TransportError};
 use crate::event::{Event as SessionEvent, SctpTransportEvent};
+use crate::guard::Exit;
 use crate::link::{DtlsToSctp, SctpToDtls, Shutdown};
 use crate::metrics::Direction;
 use crate::proto::Machine;
@@ -30,7 +32,8 @@ use crate::supervisor::StateChanged;
 
 /// See the [module](self).
 pub(crate) struct SctpActor {
-    scope: Arc<Scope>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) exit: Exit,
     dtls: Recipient<SctpToDtls>,
     supervisor: Recipient<StateChanged>,
     lease: WeakLease,
@@ -65,6 +68,7 @@ impl SctpActor {
         supervisor: Recipient<StateChanged>,
         lease: WeakLease,
         incoming: mpsc::UnboundedSender<DataChannel>,
+        exit: Exit,
     ) -> SctpActor {
         let mut config = scope.config.sctp.clone();
         // The handles hold back what is too much: what reaches the association, it takes.
@@ -77,6 +81,7 @@ impl SctpActor {
                 scope.metrics.sctp.backpressure.clone(),
             )),
             scope,
+            exit,
             dtls,
             supervisor,
             lease,
@@ -252,6 +257,7 @@ impl SctpActor {
             return;
         };
         let metrics = &self.scope.metrics.sctp;
+        let mut delivered = false;
         while attached.shared.has_room() {
             let Some(message) = self.association.recv(now(), id) else {
                 break;
@@ -259,6 +265,10 @@ impl SctpActor {
             metrics.messages[Direction::In as usize].increment(1);
             metrics.message_bytes[Direction::In as usize].increment(message.len() as u64);
             attached.shared.deliver(message);
+            delivered = true;
+        }
+        if delivered {
+            self.scope.touch();
         }
     }
 
@@ -310,6 +320,7 @@ impl SctpActor {
     }
 
     fn run_commands(&mut self) {
+        self.scope.touch();
         for command in self.port.take() {
             match command {
                 Command::Send(id, message) => self.send(id, message),
@@ -338,6 +349,10 @@ impl Handler<DtlsToSctp> for SctpActor {
     type Result = ();
 
     fn handle(&mut self, message: DtlsToSctp, ctx: &mut Context<Self>) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::Victim::is_struck(self, ctx) {
+            return;
+        }
         match message {
             DtlsToSctp::Packets { packets, permit } => {
                 let now = now();
@@ -407,6 +422,7 @@ impl Handler<Shutdown> for SctpActor {
     type Result = ();
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
+        self.exit.asked();
         self.closing = true;
         self.count_retransmits();
         if self.scope.sctp.state.get() == SctpTransportState::Failed {

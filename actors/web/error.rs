@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use crate::runtime::OpenError;
 use crate::signalling::SignalError;
 
-/// How long a client is asked to stay away from a server that is full or draining, in seconds.
+/// How long a client is asked to stay away when it gets no session now, in seconds.
 const RETRY_AFTER: &str = "5";
 
 /// An error response: a status, and a sentence in the body.
@@ -41,6 +41,7 @@ impl ResponseError for Refused {
             Refused::UnknownSession => StatusCode::NOT_FOUND,
             Refused::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             Refused::Forbidden => StatusCode::FORBIDDEN,
+            Refused::Open(OpenError::TooFast) => StatusCode::TOO_MANY_REQUESTS,
             Refused::Open(_) => StatusCode::SERVICE_UNAVAILABLE,
             Refused::Signal(error) if error.is_peers_fault() => StatusCode::BAD_REQUEST,
             Refused::Signal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -49,7 +50,7 @@ impl ResponseError for Refused {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self, Refused::Open(_)) {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
         }
         response

@@ -104,6 +104,9 @@ fn snapshot(session: &Session, mid: Option<&str>) -> String {
     if let Some(selected) = session.ice().selected_pair() {
         out += &pair(&selected);
     }
+    if session.ice().is_restart_needed() {
+        out += &message("icerestartneeded", &json!({}));
+    }
     out
 }
 

@@ -17,6 +17,7 @@ mod operations;
 pub mod page;
 mod sessions;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -27,11 +28,12 @@ pub use operations::health;
 #[cfg(feature = "prometheus")]
 pub use operations::metrics;
 
-use crate::runtime::Runtime;
+use crate::runtime::{OpenError, Runtime};
 
 /// Where [`Runtime::configure`] puts the sessions.
 const PREFIX: &str = "/rtc";
 
+type ClientAddress = Arc<dyn Fn(&HttpRequest) -> Option<IpAddr> + Send + Sync>;
 type Authorise = Arc<dyn Fn(&HttpRequest) -> bool + Send + Sync>;
 
 /// The signalling routes of a runtime, to be put into an actix-web app.
@@ -39,6 +41,7 @@ type Authorise = Arc<dyn Fn(&HttpRequest) -> bool + Send + Sync>;
 pub struct Signalling {
     runtime: Runtime,
     authorise: Option<Authorise>,
+    client_address: Option<ClientAddress>,
 }
 
 impl std::fmt::Debug for Signalling {
@@ -60,6 +63,7 @@ impl Runtime {
         Signalling {
             runtime: self.clone(),
             authorise: None,
+            client_address: None,
         }
     }
 }
@@ -71,6 +75,17 @@ impl Signalling {
         allowed: impl Fn(&HttpRequest) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.authorise = Some(Arc::new(allowed));
+        self
+    }
+
+    /// Whose request it is, for [`Config::session_rate`](crate::Config::session_rate). Default:
+    /// the address that it came from, which behind a reverse proxy is the proxy's. Where this says
+    /// `None`, that one counts.
+    pub fn client_address(
+        mut self,
+        address: impl Fn(&HttpRequest) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.client_address = Some(Arc::new(address));
         self
     }
 
@@ -86,6 +101,16 @@ impl Signalling {
         Mounted {
             signalling: self,
             prefix: prefix.to_owned(),
+        }
+    }
+
+    /// Whether a client may open one more session now.
+    fn admit(&self, request: &HttpRequest) -> Result<(), OpenError> {
+        let named = self.client_address.as_ref().and_then(|of| of(request));
+        match named.or_else(|| request.peer_addr().map(|peer| peer.ip())) {
+            Some(source) => self.runtime.admit(source),
+            // Over a socket without addresses all clients are local.
+            None => Ok(()),
         }
     }
 

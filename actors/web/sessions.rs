@@ -50,6 +50,7 @@ async fn create(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
+    signalling.admit(&request)?;
     let offer = text(&request, payload, SDP, MAX_DESCRIPTION_SIZE).await?;
     let session = signalling.runtime.session(GatherOptions::default())?;
     let answer = match session.accept(&offer).await {

@@ -1,0 +1,267 @@
+//! Everything that the handles of a [`Session`] do, as messages to its supervisor: for
+//! applications that are made of actors themselves.
+//!
+//! ```no_run
+//! use actix_rtc::commands::{Accept, CreateDataChannel, Subscribe};
+//! # use actix_rtc::{Session, TransportEvent};
+//! # async fn example(
+//! #     session: Session,
+//! #     offer: String,
+//! #     me: actix::Recipient<TransportEvent>,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! let supervisor = session.supervisor();
+//! supervisor.do_send(Subscribe(me));
+//! let answer = supervisor.send(Accept(offer)).await??;
+//! let channel = supervisor.send(CreateDataChannel::new("chat")).await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An address does not hold the session open: keep the [`Session`], or put it into the
+//! [registry](crate::SessionRegistry). When the session has ended, a message that was not
+//! answered yet returns actix' `MailboxError`, or the error that says `closed`.
+
+use actix::prelude::*;
+use bytes::Bytes;
+
+use crate::channel::DataChannel;
+use crate::error::{ActorKind, DtlsError, GatherError, IceError, SctpError, TransportError};
+use crate::event::TransportEvent;
+use crate::proto::dtls::{self, ExportError};
+use crate::proto::gather::IceServer;
+use crate::proto::ice;
+use crate::proto::sctp::{self, ChannelOptions, OpenError};
+use crate::session::{Session, SessionStats};
+use crate::signalling::{SignalError, Trickled};
+use crate::state::{
+    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
+};
+use crate::supervisor::SessionSupervisor;
+
+/// The states of a session and of its transports at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct States {
+    /// Of the session as a whole.
+    pub session: SessionState,
+    /// Of its gatherer.
+    pub gatherer: IceGathererState,
+    /// Of its ICE transport.
+    pub ice: IceTransportState,
+    /// Of its DTLS transport.
+    pub dtls: DtlsTransportState,
+    /// Of its SCTP transport.
+    pub sctp: SctpTransportState,
+}
+
+/// Opens a data channel: [`Session::create_data_channel`].
+#[derive(Message, Debug)]
+#[rtype(result = "Result<DataChannel, OpenError>")]
+pub struct CreateDataChannel {
+    /// Its label.
+    pub label: String,
+    /// How it is to behave.
+    pub options: ChannelOptions,
+}
+
+impl CreateDataChannel {
+    /// A reliable and ordered channel.
+    pub fn new(label: impl Into<String>) -> CreateDataChannel {
+        CreateDataChannel {
+            label: label.into(),
+            options: ChannelOptions::default(),
+        }
+    }
+}
+
+/// Sets the association up: [`SctpTransport::start`](crate::SctpTransport::start).
+#[derive(Message, Debug)]
+#[rtype(result = "Result<(), SctpError>")]
+pub struct StartSctp {
+    /// What the peer is capable of.
+    pub capabilities: sctp::Capabilities,
+    /// The peer's SCTP port, `None` for 5000.
+    pub port: Option<u16>,
+}
+
+/// Exports keying material:
+/// [`DtlsTransport::export_keying_material`](crate::DtlsTransport::export_keying_material).
+#[derive(Message, Debug)]
+#[rtype(result = "Result<Vec<u8>, ExportError>")]
+pub struct ExportKeyingMaterial {
+    /// The label of RFC 5705.
+    pub label: String,
+    /// The context.
+    pub context: Bytes,
+    /// How many bytes.
+    pub length: usize,
+}
+
+macro_rules! messages {
+    ($($(#[$doc:meta])* $name:ident $(($(#[$of:meta])* $field:ty))? -> $result:literal;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Message, Debug)]
+            #[rtype(result = $result)]
+            pub struct $name $((#[doc = "What it is about."] pub $field))?;
+        )+
+    };
+}
+
+messages! {
+    /// Gathers and returns an offer: [`Session::offer`].
+    Offer -> "Result<String, SignalError>";
+    /// Answers the peer's offer: [`Session::accept`].
+    Accept(String) -> "Result<String, SignalError>";
+    /// Takes the peer's answer: [`Session::set_answer`].
+    SetAnswer(String) -> "Result<(), SignalError>";
+    /// Takes a trickle fragment of the peer: [`Session::trickle`].
+    Trickle(String) -> "Result<Trickled, SignalError>";
+    /// Begins an ICE restart, and returns the fragment for the peer: [`Session::restart_ice`].
+    RestartIce -> "Result<String, SignalError>";
+    /// Gathers candidates: [`IceGatherer::gather`](crate::IceGatherer::gather).
+    Gather(Option<Vec<IceServer>>) -> "Result<(), GatherError>";
+    /// The candidates found so far.
+    GetLocalCandidates -> "Vec<ice::Candidate>";
+    /// Our ICE parameters, `None` when the session has ended.
+    GetIceParameters -> "Option<ice::Parameters>";
+    /// Gives a candidate of the peer, `None` for the end of candidates.
+    AddRemoteCandidate(Option<ice::Candidate>) -> "()";
+    /// Takes an ICE role.
+    SetIceRole(ice::Role) -> "()";
+    /// Starts the connectivity checks: [`IceTransport::start`](crate::IceTransport::start).
+    StartIce(ice::Parameters) -> "Result<(), IceError>";
+    /// Makes new credentials for a restart: [`IceTransport::restart`](crate::IceTransport::restart).
+    NewIceParameters -> "Result<ice::Parameters, IceError>";
+    /// Statistics of ICE.
+    GetIceStats -> "Result<ice::Stats, IceError>";
+    /// Our DTLS parameters, `None` when the session has ended.
+    GetDtlsParameters -> "Option<dtls::Parameters>";
+    /// Insists on a DTLS role.
+    SetDtlsRole(dtls::ParametersRole) -> "()";
+    /// Starts the handshake: [`DtlsTransport::start`](crate::DtlsTransport::start).
+    StartDtls(dtls::Parameters) -> "Result<(), DtlsError>";
+    /// The next data channel that the peer opens, `None` when the session has ended.
+    AcceptDataChannel -> "Option<DataChannel>";
+    /// Statistics of SCTP.
+    GetSctpStats -> "Result<sctp::Stats, SctpError>";
+    /// Waits until all transports are connected: [`Session::connected`].
+    WaitConnected -> "Result<(), Option<TransportError>>";
+    /// The states, `None` when the session has ended.
+    GetStates -> "Option<States>";
+    /// Statistics of the session, `None` when it has ended.
+    GetStats -> "Option<SessionStats>";
+    /// Closes a transport and those above it; answered when it is closed.
+    CloseTransport(ActorKind) -> "()";
+    /// Closes the session: answered when everything of it is freed.
+    CloseSession -> "()";
+    /// Sends all events from now on to an actor: [`Session::subscribe`].
+    Subscribe(Recipient<TransportEvent>) -> "()";
+}
+
+/// How each message is answered: by the session, or by what stands for its end.
+macro_rules! answers {
+    ($($pattern:pat => $name:ident -> $result:ty: |$session:ident| $answer:expr, or $closed:expr;)+) => {
+        $(
+            impl Handler<$name> for SessionSupervisor {
+                type Result = ResponseFuture<$result>;
+
+                fn handle(&mut self, message: $name, _: &mut Context<Self>) -> Self::Result {
+                    let session = self.session();
+                    Box::pin(async move {
+                        let $pattern = message;
+                        match session {
+                            Some($session) => $answer,
+                            None => $closed,
+                        }
+                    })
+                }
+            }
+        )+
+    };
+}
+
+const GONE: SignalError = SignalError::Ice(IceError::Closed);
+
+answers! {
+    Offer => Offer -> Result<String, SignalError>: |session| session.offer().await, or Err(GONE);
+    Accept(offer) => Accept -> Result<String, SignalError>:
+        |session| session.accept(&offer).await, or Err(GONE);
+    SetAnswer(answer) => SetAnswer -> Result<(), SignalError>:
+        |session| session.set_answer(&answer).await, or Err(GONE);
+    Trickle(fragment) => Trickle -> Result<Trickled, SignalError>:
+        |session| session.trickle(&fragment).await, or Err(GONE);
+    RestartIce => RestartIce -> Result<String, SignalError>:
+        |session| session.restart_ice().await, or Err(GONE);
+    Gather(servers) => Gather -> Result<(), GatherError>:
+        |session| session.gatherer().gather(servers).await, or Err(GatherError::Closed);
+    GetLocalCandidates => GetLocalCandidates -> Vec<ice::Candidate>:
+        |session| session.gatherer().local_candidates(), or Vec::new();
+    GetIceParameters => GetIceParameters -> Option<ice::Parameters>:
+        |session| Some(session.gatherer().local_parameters()), or None;
+    AddRemoteCandidate(candidate) => AddRemoteCandidate -> ():
+        |session| session.ice().add_remote_candidate(candidate), or ();
+    SetIceRole(role) => SetIceRole -> (): |session| session.ice().set_role(role), or ();
+    StartIce(remote) => StartIce -> Result<(), IceError>:
+        |session| session.ice().start(remote).await, or Err(IceError::Closed);
+    NewIceParameters => NewIceParameters -> Result<ice::Parameters, IceError>:
+        |session| session.ice().restart().await, or Err(IceError::Closed);
+    GetIceStats => GetIceStats -> Result<ice::Stats, IceError>:
+        |session| session.ice().stats().await, or Err(IceError::Closed);
+    GetDtlsParameters => GetDtlsParameters -> Option<dtls::Parameters>:
+        |session| Some(session.dtls().local_parameters()), or None;
+    SetDtlsRole(role) => SetDtlsRole -> (): |session| session.dtls().set_role(role), or ();
+    StartDtls(remote) => StartDtls -> Result<(), DtlsError>:
+        |session| session.dtls().start(remote).await, or Err(DtlsError::Closed);
+    ExportKeyingMaterial { label, context, length } =>
+        ExportKeyingMaterial -> Result<Vec<u8>, ExportError>:
+        |session| session.dtls().export_keying_material(&label, &context, length).await,
+        or Err(ExportError::NotConnected);
+    StartSctp { capabilities, port } => StartSctp -> Result<(), SctpError>:
+        |session| session.sctp().start(capabilities, port).await, or Err(SctpError::Closed);
+    CreateDataChannel { label, options } => CreateDataChannel -> Result<DataChannel, OpenError>:
+        |session| session.create_data_channel(label, options).await, or Err(OpenError::Closed);
+    AcceptDataChannel => AcceptDataChannel -> Option<DataChannel>:
+        |session| accept(session).await, or None;
+    GetSctpStats => GetSctpStats -> Result<sctp::Stats, SctpError>:
+        |session| session.sctp().stats().await, or Err(SctpError::Closed);
+    WaitConnected => WaitConnected -> Result<(), Option<TransportError>>:
+        |session| connected(session).await, or Err(None);
+    GetStates => GetStates -> Option<States>: |session| Some(states(&session)), or None;
+    GetStats => GetStats -> Option<SessionStats>: |session| Some(session.stats().await), or None;
+    CloseTransport(kind) => CloseTransport -> (): |session| close(&session, kind).await, or ();
+    CloseSession => CloseSession -> (): |session| session.close().await, or ();
+    Subscribe(recipient) => Subscribe -> (): |session| session.subscribe(recipient), or ();
+}
+
+/// Waits without holding the session open.
+async fn accept(session: Session) -> Option<DataChannel> {
+    let parts = session.sctp().parts();
+    drop(session);
+    parts.accept().await
+}
+
+/// Waits without holding the session open.
+async fn connected(session: Session) -> Result<(), Option<TransportError>> {
+    let scope = session.scope().clone();
+    drop(session);
+    scope.connected().await
+}
+
+fn states(session: &Session) -> States {
+    States {
+        session: session.state(),
+        gatherer: session.gatherer().state(),
+        ice: session.ice().state(),
+        dtls: session.dtls().state(),
+        sctp: session.sctp().state(),
+    }
+}
+
+async fn close(session: &Session, kind: ActorKind) {
+    match kind {
+        ActorKind::Sctp => session.sctp().stop().await,
+        ActorKind::Dtls => session.dtls().stop().await,
+        ActorKind::Ice => session.ice().stop().await,
+        ActorKind::Gatherer | ActorKind::Supervisor => session.close().await,
+    }
+}
