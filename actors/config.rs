@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::proto::gather::IceServer;
+use crate::proto::gather::{IceServer, MAX_ANNOUNCED};
 use crate::proto::{dtls, gather, ice, sctp};
 
 /// Which implementation of DTLS a session runs on.
@@ -41,6 +41,15 @@ pub enum UdpMode {
         /// The address to bind; a wildcard binds every interface.
         ip: IpAddr,
         /// The first worker's port.
+        port: u16,
+    },
+    /// All workers share one port, for firewalls that open only one: each binds it
+    /// (SO_REUSEPORT), and datagrams that the kernel gives to the wrong worker are handed over,
+    /// which costs a change of thread. With port 0 the system chooses. Not on Windows.
+    SinglePort {
+        /// The address to bind; a wildcard binds every interface.
+        ip: IpAddr,
+        /// The port.
         port: u16,
     },
 }
@@ -86,7 +95,8 @@ pub struct Config {
     /// Sockets. Default: [`UdpMode::PerSession`].
     pub udp: UdpMode,
     /// Addresses that stand in candidates instead of a bound address, for servers behind a 1:1
-    /// NAT. Empty (the default) announces what is bound. Used with [`UdpMode::Mux`].
+    /// NAT. Empty (the default) announces what is bound. Used with [`UdpMode::Mux`] and
+    /// [`UdpMode::SinglePort`].
     pub announce: Vec<IpAddr>,
     /// Whether loopback addresses become candidates. Default `false`; they do anyway when the
     /// host has no other address or when a mux is bound to one.
@@ -203,6 +213,27 @@ pub enum ConfigError {
         /// The address that is bound.
         bound: IpAddr,
     },
+    /// An announced address that no peer could send to.
+    #[error("{announced} cannot be announced: no peer can send there")]
+    AnnounceUnusable {
+        /// The address that was to be announced.
+        announced: IpAddr,
+    },
+    /// An address is announced twice.
+    #[error("{announced} is announced twice")]
+    AnnounceTwice {
+        /// The address.
+        announced: IpAddr,
+    },
+    /// Each announced address is a candidate that every peer has to check.
+    #[error("{count} addresses are announced, at most {MAX_ANNOUNCED} can be")]
+    AnnounceTooMany {
+        /// How many there are.
+        count: usize,
+    },
+    /// The system cannot share a port among sockets.
+    #[error("single-port mode needs SO_REUSEPORT, which this system does not have")]
+    SinglePortUnsupported,
     /// Announced addresses without a mux.
     #[error("announced addresses need a UDP port that sessions share: set one with `udp_mux`")]
     AnnounceWithoutMux,
@@ -235,15 +266,11 @@ impl Config {
                     workers: self.workers,
                 });
             }
-            UdpMode::Mux { ip, .. } => {
-                for announced in &self.announce {
-                    if announced.is_ipv4() != ip.is_ipv4() {
-                        return Err(ConfigError::AnnounceFamily {
-                            announced: *announced,
-                            bound: ip,
-                        });
-                    }
-                }
+            UdpMode::SinglePort { .. } if cfg!(not(unix)) => {
+                return Err(ConfigError::SinglePortUnsupported);
+            }
+            UdpMode::Mux { ip, .. } | UdpMode::SinglePort { ip, .. } => {
+                check_announced(&self.announce, ip)?;
             }
             UdpMode::PerSession if !self.announce.is_empty() => {
                 return Err(ConfigError::AnnounceWithoutMux);
@@ -277,6 +304,29 @@ impl Config {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether these addresses can stand for a port that is bound at `bound`.
+fn check_announced(announce: &[IpAddr], bound: IpAddr) -> Result<(), ConfigError> {
+    if announce.len() > MAX_ANNOUNCED {
+        let count = announce.len();
+        return Err(ConfigError::AnnounceTooMany { count });
+    }
+    for (i, &announced) in announce.iter().enumerate() {
+        if announced.is_ipv4() != bound.is_ipv4() {
+            return Err(ConfigError::AnnounceFamily { announced, bound });
+        }
+        let broadcast = announced == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+        // A peer elsewhere would send to itself; on this host there is nothing to announce.
+        let loopback = announced.is_loopback() && !bound.is_loopback();
+        if announced.is_unspecified() || announced.is_multicast() || broadcast || loopback {
+            return Err(ConfigError::AnnounceUnusable { announced });
+        }
+        if announce[..i].contains(&announced) {
+            return Err(ConfigError::AnnounceTwice { announced });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

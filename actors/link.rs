@@ -42,6 +42,9 @@ pub(crate) enum GathererToIce {
     Complete,
     /// The socket of this base is gone.
     BaseLost(SocketAddr),
+    /// The bases of this session were lost through no fault of its own: without an ICE restart it
+    /// will not connect again.
+    RestartWanted,
     /// The network refused a datagram on this path.
     SendFailed(Path),
     /// The gatherer starts over: all bases are gone, new ones will come.

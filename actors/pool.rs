@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::Config;
 use crate::error::Reason;
 use crate::metrics::Metrics;
+use crate::mux::SinglePort;
 use crate::registry::Live;
 use crate::runtime::StartError;
 use crate::worker::{self, Worker};
@@ -101,6 +102,7 @@ impl Pool {
                 let keeper = Rc::new(Keeper {
                     config,
                     metrics,
+                    single_port: Arc::default(),
                     live,
                     places,
                     stopping,
@@ -198,6 +200,7 @@ impl Pool {
 struct Keeper {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
+    single_port: Arc<SinglePort>,
     live: Arc<Live>,
     places: Places,
     stopping: Arc<AtomicBool>,

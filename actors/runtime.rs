@@ -142,6 +142,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// One UDP port for all workers together: [`UdpMode::SinglePort`].
+    pub fn single_port(mut self, address: SocketAddr) -> Self {
+        self.config.udp = UdpMode::SinglePort {
+            ip: address.ip(),
+            port: address.port(),
+        };
+        self
+    }
+
     /// Makes loopback addresses candidates.
     pub fn loopback(mut self, yes: bool) -> Self {
         self.config.loopback = yes;

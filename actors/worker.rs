@@ -6,13 +6,13 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::config::{Config, UdpMode};
+use crate::config::Config;
 use crate::error::Reason;
 use crate::gatherer::GathererActor;
 use crate::guard::{ChildFailed, Guard};
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
-use crate::mux::{Mux, MuxError};
+use crate::mux::{Mux, MuxError, SinglePort};
 use crate::pool::{Life, TICK};
 use crate::scope::{Scope, WeakLease};
 use crate::session::SessionId;
@@ -61,19 +61,10 @@ pub(crate) fn start_on_arbiter(
     life: Life,
     config: Arc<Config>,
     metrics: Arc<Metrics>,
+    single_port: &Arc<SinglePort>,
     started: oneshot::Sender<Started>,
 ) {
-    let mux = match config.udp {
-        UdpMode::PerSession => Ok(None),
-        UdpMode::Mux { ip, port } => {
-            let port = if port == 0 {
-                0
-            } else {
-                port + life.index() as u16
-            };
-            Mux::bind(SocketAddr::new(ip, port), &config, metrics.clone()).map(Some)
-        }
-    };
+    let mux = Mux::open(life.index(), &config, metrics.clone(), single_port);
     let _ = started.send(mux.map(|mux| {
         let bound = mux.as_ref().map(Mux::local_addr);
         actix_rt::spawn(show_life(life.clone(), metrics));

@@ -36,8 +36,10 @@ use std::time::Instant;
 
 pub mod demux;
 pub mod dtls;
+pub mod framing;
 pub mod gather;
 pub mod ice;
+pub mod mdns;
 pub mod net;
 pub mod random;
 pub mod route;

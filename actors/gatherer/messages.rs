@@ -17,7 +17,14 @@ pub(crate) struct Gather {
     pub(crate) begun: oneshot::Sender<Result<(), GatherError>>,
 }
 
-/// A STUN server's answer that came in on the worker's shared port.
+/// From the worker's shared port to a gatherer that has a share in it.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
-pub(crate) struct ServerAnswer(pub(crate) Path, pub(crate) Bytes);
+pub(crate) enum FromMux {
+    /// A STUN server's answer.
+    Answer(Path, Bytes),
+    /// The socket is lost and could not be bound again so far.
+    Lost,
+    /// It is there again.
+    Restored,
+}

@@ -2,6 +2,7 @@
 //! candidates, and moves datagrams between the network and the ICE actor.
 
 mod handle;
+mod hosts;
 pub(crate) mod interfaces;
 pub(crate) mod messages;
 pub(crate) mod udp;
@@ -23,8 +24,8 @@ pub use handle::IceGatherer;
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::error::{ActorKind, GatherError, Reason, TransportError};
 use crate::event::{Event, IceCandidateError, IceGathererEvent};
-use crate::gatherer::messages::{Gather, ServerAnswer};
-use crate::gatherer::udp::{Sent, Udp};
+use crate::gatherer::messages::{FromMux, Gather};
+use crate::gatherer::udp::{Sent, Udp, is_passing};
 use crate::guard::Exit;
 use crate::link::{
     Above, GathererToIce, INBOUND_BATCHES, IceToGatherer, Permit, Permits, Shutdown,
@@ -112,10 +113,7 @@ impl GathererActor {
             None => self.bind_sockets().map_err(GatherError::Failed)?,
         };
         for base in bases {
-            let address = base.address;
-            if let Err(error) = self.machine.add_base(now, base) {
-                tracing::debug!(session = %self.scope.id, %address, %error, "not gathered for");
-            }
+            self.add_base(base);
         }
         if let Err(error) = self.machine.start(now, servers) {
             return Err(GatherError::BadServer(error.to_string()));
@@ -227,14 +225,15 @@ impl GathererActor {
             GatheredKind::Relayed => Candidate::relayed(address, related, server),
         };
         self.candidates.push((candidate.clone(), base));
-        let shown = self
-            .candidates
-            .iter()
-            .map(|(candidate, _)| candidate.clone())
-            .collect();
-        self.scope.gatherer.candidates.store(Arc::new(shown));
+        self.show_candidates();
         self.send_event(IceGathererEvent::Candidate(candidate.clone()));
         self.tell_ice(GathererToIce::Candidate { candidate, base });
+    }
+
+    fn show_candidates(&self) {
+        let candidates = self.candidates.iter().map(|(candidate, _)| candidate);
+        let shown = candidates.cloned().collect();
+        self.scope.gatherer.candidates.store(Arc::new(shown));
     }
 
     fn send_event(&self, event: IceGathererEvent) {
@@ -294,14 +293,20 @@ impl GathererActor {
     fn lose_socket(&mut self, ctx: &mut Context<Self>, base: SocketAddr, error: &std::io::Error) {
         tracing::warn!(session = %self.scope.id, %base, %error, "socket lost");
         self.sockets.remove(&base);
-        self.machine.remove_base(now(), base);
-        self.candidates.retain(|(_, b)| *b != base);
-        self.tell_ice(GathererToIce::BaseLost(base));
+        self.remove_base(base);
         if self.sockets.is_empty() {
             let reason = Reason::SocketLost;
             let error = TransportError::with_details(ActorKind::Gatherer, reason, error);
             self.exit.fail(ctx, error);
         }
+    }
+
+    /// A socket is gone, and its candidates with it.
+    fn remove_base(&mut self, base: SocketAddr) {
+        self.machine.remove_base(now(), base);
+        self.candidates.retain(|(_, b)| *b != base);
+        self.show_candidates();
+        self.tell_ice(GathererToIce::BaseLost(base));
     }
 
     fn send(&mut self, path: Path, segments: &Segments) {
@@ -352,19 +357,6 @@ impl GathererActor {
             self.tell_ice(GathererToIce::SendFailed(path));
         }
     }
-}
-
-/// Errors that a UDP socket reports for a datagram and gets over.
-fn is_passing(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::Interrupted
-    )
 }
 
 fn count<'a>(scope: &Scope, direction: Direction, batch: impl Iterator<Item = &'a Segments>) {
@@ -484,11 +476,17 @@ impl Handler<Above<GathererToIce>> for GathererActor {
     }
 }
 
-impl Handler<ServerAnswer> for GathererActor {
+impl Handler<FromMux> for GathererActor {
     type Result = ();
 
-    fn handle(&mut self, ServerAnswer(path, datagram): ServerAnswer, ctx: &mut Context<Self>) {
-        self.machine.handle_datagram(now(), path, &datagram);
+    fn handle(&mut self, message: FromMux, ctx: &mut Context<Self>) {
+        match message {
+            FromMux::Answer(path, datagram) => {
+                self.machine.handle_datagram(now(), path, &datagram);
+            }
+            FromMux::Lost => self.lose_mux(),
+            FromMux::Restored => self.regain_mux(),
+        }
         self.drain(ctx);
     }
 }

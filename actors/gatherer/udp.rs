@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -59,7 +60,21 @@ pub(crate) enum Sent {
 impl Udp {
     /// Binds a socket and asks for `buffer` bytes of room each way.
     pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<Udp> {
-        let socket = std::net::UdpSocket::bind(address)?;
+        Udp::open(std::net::UdpSocket::bind(address)?, buffer)
+    }
+
+    /// The same on a port that other sockets of this process have bound, or will: the kernel deals
+    /// datagrams out among them.
+    pub(crate) fn bind_shared(address: SocketAddr, buffer: usize) -> io::Result<Udp> {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::DGRAM, Some(socket2::Protocol::UDP))?;
+        #[cfg(unix)]
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        Udp::open(socket.into(), buffer)
+    }
+
+    fn open(socket: std::net::UdpSocket, buffer: usize) -> io::Result<Udp> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         // What the system grants may be less; the socket works all the same.
         let reference = UdpSockRef::from(&socket);
@@ -202,6 +217,19 @@ impl Udp {
         }
         Ok(())
     }
+}
+
+/// Errors that a UDP socket reports for a datagram and gets over.
+pub(crate) fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::Interrupted
+    )
 }
 
 /// Bursts of more than a few dozen datagrams do not fit a small buffer; said once a process.

@@ -286,6 +286,7 @@ impl Handler<GathererToIce> for IceActor {
                 self.bases.retain(|(_, b)| *b != base);
                 self.agent.remove_local_base(now(), base);
             }
+            GathererToIce::RestartWanted => self.send_event(IceTransportEvent::RestartNeeded),
             GathererToIce::SendFailed(path) => self.agent.handle_send_error(now(), path),
             GathererToIce::Restarting => {
                 for (_, base) in std::mem::take(&mut self.bases) {

@@ -49,6 +49,7 @@ pub(crate) struct GathererMetrics {
     pub(crate) misses: [Counter; Miss::ALL.len()],
     pub(crate) address_taken: Counter,
     pub(crate) no_permit: Counter,
+    pub(crate) worker_slow: Counter,
     pub(crate) send_refused: Counter,
 }
 
@@ -134,6 +135,7 @@ impl Metrics {
             gatherer: GathererMetrics {
                 misses: Miss::ALL.map(|m| counter!(names::MUX_MISSES, "reason" => m.as_str())),
                 address_taken: dropped(ActorKind::Gatherer, "address_taken"),
+                worker_slow: dropped(ActorKind::Gatherer, "worker_slow"),
                 no_permit: dropped(ActorKind::Gatherer, "session_slow"),
                 send_refused: dropped(ActorKind::Gatherer, "send_refused"),
             },

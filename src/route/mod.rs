@@ -64,6 +64,13 @@ pub struct Asked<Id> {
     to: SocketAddr,
 }
 
+impl<Id: Copy> Asked<Id> {
+    /// Whose it is.
+    pub fn session(&self) -> Id {
+        self.session
+    }
+}
+
 /// Why a datagram is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Miss {

@@ -84,18 +84,17 @@ impl<Id: Copy + Debug, S: Store> Default for Tables<Id, S> {
     }
 }
 
-impl<Id: Copy + Debug, S: Store> Clone for Tables<Id, S>
-where
-    S::Table<Box<[u8]>, Id>: Clone,
-    S::Table<SocketAddr, Held<Id>>: Clone,
-    S::Table<TransactionId, Asked<Id>>: Clone,
-{
-    /// Where the tables are shared, a share in the same ones.
-    fn clone(&self) -> Self {
+impl<Id: Copy + Debug, S: Store> Tables<Id, S> {
+    /// Of tables that others may have a share in.
+    pub fn new(
+        ufrags: S::Table<Box<[u8]>, Id>,
+        addresses: S::Table<SocketAddr, Held<Id>>,
+        transactions: S::Table<TransactionId, Asked<Id>>,
+    ) -> Self {
         Tables {
-            ufrags: self.ufrags.clone(),
-            addresses: self.addresses.clone(),
-            transactions: self.transactions.clone(),
+            ufrags,
+            addresses,
+            transactions,
         }
     }
 }

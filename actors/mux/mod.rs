@@ -2,23 +2,29 @@
 //!
 //! The rules of routing, and of who may have which address, are in [`route`](crate::proto::route).
 
+mod reader;
+mod single_port;
+mod store;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use actix::Recipient;
 use bytes::Bytes;
 
+use self::reader::Reader;
+use self::single_port::{HandedOver, Seat};
+use self::store::PortStore;
 use crate::alarm::now;
-use crate::config::Config;
+use crate::config::{Config, UdpMode};
 use crate::error::ActorKind;
 use crate::gatherer::interfaces;
-use crate::gatherer::messages::ServerAnswer;
+use crate::gatherer::messages::FromMux;
 use crate::gatherer::udp::{Sent, Udp};
 use crate::link::{GathererToIce, Permits};
 use crate::metrics::{Direction, Metrics};
@@ -27,6 +33,8 @@ use crate::proto::gather::Base;
 use crate::proto::net::{Path, Segments};
 use crate::proto::route::{Asker, Claim, Routes, Tables};
 use crate::proto::stun;
+
+pub(crate) use self::single_port::SinglePort;
 
 /// Why a shared port could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +45,17 @@ pub enum MuxError {
         /// What was to be bound.
         address: SocketAddr,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
-type RouteId = u64;
+/// A session's share in a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RouteId {
+    /// The worker's place in single-port mode.
+    seat: u32,
+    session: u64,
+}
 
 /// What one wake brought for one session.
 type Batch = (RouteId, Vec<(Path, Segments)>);
@@ -51,61 +65,128 @@ type Batch = (RouteId, Vec<(Path, Segments)>);
 pub(crate) struct Mux(Rc<RefCell<State>>);
 
 struct State {
-    udp: Udp,
+    binding: Binding,
+    /// `None` while it is being bound again.
+    udp: Option<Udp>,
+    /// In single-port mode.
+    seat: Option<Seat>,
     bases: Vec<Base>,
     metrics: Arc<Metrics>,
-    routes: Routes<RouteId>,
+    routes: Routes<RouteId, PortStore>,
     sessions: HashMap<RouteId, Session>,
-    next: RouteId,
+    next: u64,
     /// Reused from wake to wake.
     received: Vec<(Path, Segments)>,
     batches: Vec<Batch>,
+    /// For other workers.
+    others: Vec<(u32, HandedOver)>,
     /// Wakes the reader, which also flushes, when something waits to be sent.
     waker: Option<std::task::Waker>,
+    #[cfg(test)]
+    fault: Option<tests::Fault>,
+}
+
+/// How the socket is bound, again when it was lost.
+#[derive(Debug, Clone, Copy)]
+struct Binding {
+    address: SocketAddr,
+    buffer: usize,
+    /// Other workers bind the same port.
+    shared: bool,
+    /// Peers are told announced addresses: the bound one stands for all.
+    hide_destination: bool,
+}
+
+impl Binding {
+    fn bind(self) -> io::Result<Udp> {
+        let mut udp = match self.shared {
+            true => Udp::bind_shared(self.address, self.buffer)?,
+            false => Udp::bind(self.address, self.buffer)?,
+        };
+        if self.hide_destination {
+            udp.hide_destination();
+        }
+        Ok(udp)
+    }
 }
 
 /// To whom a session's traffic goes.
 struct Session {
-    gatherer: Recipient<ServerAnswer>,
+    gatherer: Recipient<FromMux>,
     /// `None` until there is an ICE transport.
     ice: Option<Recipient<GathererToIce>>,
     permits: Permits,
 }
 
 impl Mux {
-    /// Opens the port and begins to read from it, on the current thread.
+    /// The shared port of a worker, where the settings want one.
+    pub(crate) fn open(
+        worker: usize,
+        config: &Config,
+        metrics: Arc<Metrics>,
+        single_port: &Arc<SinglePort>,
+    ) -> Result<Option<Mux>, MuxError> {
+        let (address, single_port) = match config.udp {
+            UdpMode::PerSession => return Ok(None),
+            UdpMode::Mux { ip, port: 0 } => (SocketAddr::new(ip, 0), None),
+            UdpMode::Mux { ip, port } => (SocketAddr::new(ip, port + worker as u16), None),
+            UdpMode::SinglePort { ip, port } => {
+                let port = single_port.port_or(port);
+                (SocketAddr::new(ip, port), Some(single_port))
+            }
+        };
+        Mux::bind(address, config, metrics, single_port).map(Some)
+    }
+
+    /// Opens the port and begins to read from it, on the current thread. In single-port mode with
+    /// what the workers share.
     pub(crate) fn bind(
         address: SocketAddr,
         config: &Config,
         metrics: Arc<Metrics>,
+        single_port: Option<&Arc<SinglePort>>,
     ) -> Result<Mux, MuxError> {
-        let bind = |source| MuxError::Bind { address, source };
-        let mut udp = Udp::bind(address, config.socket_buffer).map_err(bind)?;
-        if !config.announce.is_empty() {
-            udp.hide_destination();
+        let failed = |source| MuxError::Bind { address, source };
+        let mut binding = Binding {
+            address,
+            buffer: config.socket_buffer,
+            shared: single_port.is_some(),
+            hide_destination: !config.announce.is_empty(),
+        };
+        if single_port.is_some_and(|port| port.is_empty()) {
+            // Another program that shares its port, too, would get half of our datagrams.
+            std::net::UdpSocket::bind(address).map_err(failed)?;
         }
-        let bases = bases(udp.bound(), config).map_err(bind)?;
+        let udp = binding.bind().map_err(failed)?;
+        binding.address = udp.bound();
+        if let Some(single_port) = single_port {
+            single_port.bound(udp.bound().port());
+        }
+        let bases = bases(udp.bound(), config).map_err(failed)?;
+        let tables = single_port.map_or_else(Tables::default, |port| port.tables());
         let mux = Mux(Rc::new(RefCell::new(State {
-            udp,
+            binding,
+            udp: Some(udp),
+            seat: single_port.map(SinglePort::sit),
             bases,
             metrics,
-            routes: Routes::new(config.ice.consent_timeout, Tables::default()),
+            routes: Routes::new(config.ice.consent_timeout, tables),
             sessions: HashMap::new(),
             next: 0,
             received: Vec::new(),
             batches: Vec::new(),
+            others: Vec::new(),
             waker: None,
+            #[cfg(test)]
+            fault: None,
         })));
-        actix_rt::spawn(Reader {
-            mux: Rc::downgrade(&mux.0),
-            resting: None,
-        });
+        actix_rt::spawn(Reader::new(&mux));
         Ok(mux)
     }
 
     /// The address that is bound.
     pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.0.borrow().udp.bound()
+        self.0.borrow().binding.address
     }
 
     /// The bases of host candidates on this port.
@@ -114,9 +195,12 @@ impl Mux {
     }
 
     /// A session's share in the port.
-    pub(crate) fn lease(&self, gatherer: Recipient<ServerAnswer>, permits: Permits) -> MuxLease {
-        let mut state = self.0.borrow_mut();
-        let id = state.next;
+    pub(crate) fn lease(&self, gatherer: Recipient<FromMux>, permits: Permits) -> MuxLease {
+        let state = &mut *self.0.borrow_mut();
+        let id = RouteId {
+            seat: state.seat(),
+            session: state.next,
+        };
         state.next += 1;
         let session = Session {
             gatherer,
@@ -217,20 +301,22 @@ impl Drop for MuxLease {
 }
 
 impl State {
+    fn seat(&self) -> u32 {
+        self.seat.as_ref().map_or(0, |seat| seat.number)
+    }
+
     fn send(&mut self, path: Path, segments: &Segments) -> Sent {
-        let sent = self.udp.send(path, segments);
+        let sent = match &mut self.udp {
+            Some(udp) => udp.send(path, segments),
+            // It will be back in a moment.
+            None => Sent::Dropped,
+        };
         if sent == Sent::Accepted
             && let Some(waker) = self.waker.take()
         {
             waker.wake();
         }
-        if sent != Sent::Accepted {
-            // An error on a shared socket is this datagram's and nobody else's.
-            self.metrics
-                .gatherer
-                .send_refused
-                .increment(segments.count() as u64);
-        }
+        // An error on a shared socket is this datagram's and nobody else's; the gatherer counts it.
         sent
     }
 
@@ -240,8 +326,25 @@ impl State {
         }
     }
 
-    /// Puts datagrams of one kind into the batch of their session.
-    fn sort(&mut self, path: Path, segments: Segments, batches: &mut Vec<Batch>) {
+    /// Sorts what one wake brought by session, one batch each.
+    fn dispatch(&mut self) {
+        let mut received = std::mem::take(&mut self.received);
+        for (path, segments) in received.drain(..) {
+            if mixed(&segments) {
+                for datagram in segments.iter() {
+                    self.sort(path, datagram.into());
+                }
+            } else {
+                self.sort(path, segments);
+            }
+        }
+        self.received = received;
+        self.hand_over();
+        self.deliver();
+    }
+
+    /// Puts datagrams of one kind into the batch of their session, or of its worker.
+    fn sort(&mut self, path: Path, segments: Segments) {
         let (id, asker) = match self.routes.route(path.remote, segments.contents()) {
             Ok(found) => found,
             Err(miss) => {
@@ -249,34 +352,57 @@ impl State {
                 return misses.increment(segments.count() as u64);
             }
         };
-        if asker == Asker::Gatherer {
-            if let Some(session) = self.sessions.get(&id) {
-                session
-                    .gatherer
-                    .do_send(ServerAnswer(path, segments.contents().clone()));
-            }
-            return;
+        if id.seat == self.seat() {
+            return self.add(id, asker, path, segments);
         }
-        match batches.iter_mut().find(|(owner, _)| *owner == id) {
-            Some((_, batch)) => batch.push((path, segments)),
-            None => batches.push((id, vec![(path, segments)])),
+        let item = (id, asker, path, segments);
+        match self.others.iter_mut().find(|(seat, _)| *seat == id.seat) {
+            Some((_, batch)) => batch.push(item),
+            None => self.others.push((id.seat, vec![item])),
         }
     }
 
-    /// Sorts what one wake brought by session, one batch each.
-    fn dispatch(&mut self) {
-        let mut received = std::mem::take(&mut self.received);
-        let mut batches = std::mem::take(&mut self.batches);
-        for (path, segments) in received.drain(..) {
-            if mixed(&segments) {
-                for datagram in segments.iter() {
-                    self.sort(path, datagram.into(), &mut batches);
-                }
-            } else {
-                self.sort(path, segments, &mut batches);
+    /// Puts datagrams into the batch of a session of this worker.
+    fn add(&mut self, id: RouteId, asker: Asker, path: Path, segments: Segments) {
+        if asker == Asker::Gatherer {
+            if let Some(session) = self.sessions.get(&id) {
+                let answer = segments.contents().clone();
+                session.gatherer.do_send(FromMux::Answer(path, answer));
+            }
+            return;
+        }
+        match self.batches.iter_mut().find(|(owner, _)| *owner == id) {
+            Some((_, batch)) => batch.push((path, segments)),
+            None => self.batches.push((id, vec![(path, segments)])),
+        }
+    }
+
+    /// Gives the other workers what is theirs.
+    fn hand_over(&mut self) {
+        let Some(seat) = &self.seat else { return };
+        for (to, batch) in self.others.drain(..) {
+            if let Err(lost) = seat.hand_over(to, batch) {
+                let lost: usize = lost.iter().map(|(.., segments)| segments.count()).sum();
+                self.metrics.gatherer.worker_slow.increment(lost as u64);
             }
         }
-        for (id, batch) in batches.drain(..) {
+    }
+
+    /// Takes what other workers have received for this one.
+    fn take_handed_over(&mut self, cx: &mut Context<'_>) {
+        while let Some(Poll::Ready(Some(batch))) =
+            self.seat.as_mut().map(|seat| seat.inbox.poll_recv(cx))
+        {
+            for (id, asker, path, segments) in batch {
+                self.add(id, asker, path, segments);
+            }
+        }
+        self.deliver();
+    }
+
+    /// Sends each session its batch.
+    fn deliver(&mut self) {
+        for (id, batch) in self.batches.drain(..) {
             let (count, bytes) = batch
                 .iter()
                 .fold((0, 0), |(c, b), (_, s)| (c + s.count(), b + s.len()));
@@ -288,14 +414,17 @@ impl State {
             let Some(ice) = &session.ice else { continue };
             match session.permits.try_acquire() {
                 Some(permit) => ice.do_send(GathererToIce::Inbound { batch, permit }),
-                None => {
-                    let lost: usize = batch.iter().map(|(_, s)| s.count()).sum();
-                    self.metrics.gatherer.no_permit.increment(lost as u64);
-                }
+                // A session that is flooded, or slow, loses its own datagrams only.
+                None => self.metrics.gatherer.no_permit.increment(count as u64),
             }
         }
-        self.received = received;
-        self.batches = batches;
+    }
+
+    /// Tells all sessions what became of the socket.
+    fn tell_all(&self, message: fn() -> FromMux) {
+        for session in self.sessions.values() {
+            session.gatherer.do_send(message());
+        }
     }
 }
 
@@ -308,7 +437,7 @@ fn mixed(segments: &Segments) -> bool {
 }
 
 /// Which addresses stand in host candidates for a bound port.
-fn bases(bound: SocketAddr, config: &Config) -> std::io::Result<Vec<Base>> {
+fn bases(bound: SocketAddr, config: &Config) -> io::Result<Vec<Base>> {
     if !config.announce.is_empty() {
         // A 1:1 NAT maps the port on to itself; which interface it maps to is its business.
         let announced = config
@@ -330,40 +459,6 @@ fn bases(bound: SocketAddr, config: &Config) -> std::io::Result<Vec<Base>> {
         .collect())
 }
 
-/// After an error the socket rests for this long: an error that stays must not spin.
-const REST_AFTER_ERROR: Duration = Duration::from_millis(10);
-
-/// Reads the socket while the mux lives, and sends what had to wait.
-struct Reader {
-    mux: Weak<RefCell<State>>,
-    resting: Option<Pin<Box<tokio::time::Sleep>>>,
-}
-
-impl Future for Reader {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(mux) = self.mux.upgrade() else {
-            return Poll::Ready(());
-        };
-        let state = &mut *mux.borrow_mut();
-        state.waker = Some(cx.waker().clone());
-        let _ = state.udp.poll_flush(cx);
-        if let Some(resting) = &mut self.resting {
-            ready!(resting.as_mut().poll(cx));
-            self.resting = None;
-        }
-        let mut received = std::mem::take(&mut state.received);
-        let read = state.udp.poll_recv(cx, &mut received);
-        state.received = received;
-        if !state.received.is_empty() {
-            state.dispatch();
-        }
-        if let Poll::Ready(Err(error)) = read {
-            tracing::debug!(%error, "receiving on a shared UDP port");
-            self.resting = Some(Box::pin(tokio::time::sleep(REST_AFTER_ERROR)));
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    }
-}
+#[cfg(test)]
+#[path = "mod_tests.rs"]
+mod tests;
