@@ -229,7 +229,10 @@ impl Keeper {
         let (started, outcome) = oneshot::channel();
         let (config, metrics) = (self.config.clone(), self.metrics.clone());
         let worker_life = life.clone();
-        handle.spawn_fn(move || worker::start_on_arbiter(worker_life, config, metrics, started));
+        let single_port = self.single_port.clone();
+        handle.spawn_fn(move || {
+            worker::start_on_arbiter(worker_life, config, metrics, &single_port, started);
+        });
         let gone = |_| StartError::Thread(std::io::Error::other("the worker ended while starting"));
         match outcome
             .await

@@ -28,13 +28,16 @@ pub(crate) struct Options {
     /// First UDP port; worker n uses the n-th after it [default: chosen by the system].
     #[arg(long, env = "RTC_UDP_PORT")]
     udp_port: Option<u16>,
+    /// All workers share that one UDP port, instead of one port each: for firewalls that open one.
+    #[arg(long, env = "RTC_SINGLE_PORT")]
+    single_port: bool,
     /// Public address to announce in candidates, where this host is behind a 1:1 NAT (repeatable).
     #[arg(long, env = "RTC_ANNOUNCE", value_delimiter = ',')]
     announce: Vec<IpAddr>,
     /// DTLS engine [default: dimpl].
     #[arg(long, env = "RTC_ENGINE", value_enum)]
     engine: Option<Engine>,
-    /// Configuration file (TOML) with the same names: bind, udp_port, announce, engine, workers,
+    /// Configuration file (TOML) with the same names: bind, udp_port, single_port, announce, engine, workers,
     /// max_sessions, ice_servers.
     #[arg(long, env = "RTC_CONFIG")]
     config: Option<PathBuf>,
@@ -46,6 +49,8 @@ pub(crate) struct Options {
 struct File {
     bind: Option<SocketAddr>,
     udp_port: Option<u16>,
+    #[serde(default)]
+    single_port: bool,
     #[serde(default)]
     announce: Vec<IpAddr>,
     engine: Option<Engine>,
@@ -70,11 +75,13 @@ pub(crate) fn run(options: Options) -> Outcome {
         Some(IpAddr::V6(_)) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
         _ => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
     };
+    let port = options.udp_port.or(file.udp_port).unwrap_or(0);
+    let udp = match options.single_port || file.single_port {
+        true => UdpMode::SinglePort { ip: any, port },
+        false => UdpMode::Mux { ip: any, port },
+    };
     let config = Config {
-        udp: UdpMode::Mux {
-            ip: any,
-            port: options.udp_port.or(file.udp_port).unwrap_or(0),
-        },
+        udp,
         announce,
         workers: file.workers.unwrap_or(defaults.workers),
         max_sessions: file.max_sessions.unwrap_or(defaults.max_sessions),

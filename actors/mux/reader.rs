@@ -103,7 +103,7 @@ fn lose(state: &mut State, reason: Reason, why: &dyn std::fmt::Display) {
     let address = state.binding.address;
     tracing::warn!(%address, %why, "a shared UDP port is lost and bound again");
     state.udp = None;
-    state.metrics.actor(ActorKind::Gatherer).failed(reason);
+    state.metrics.failed(ActorKind::Gatherer, reason);
 }
 
 impl State {
