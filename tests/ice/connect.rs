@@ -48,6 +48,28 @@ fn scenario_1_mixed_families_pair_only_with_their_own() {
     }
 }
 
+#[test]
+fn scenario_1_where_ipv6_leads_nowhere_ipv4_is_used() {
+    let both = ["198.51.100.1", "2001:db8::1"];
+    let mut sim = Sim::new(
+        1,
+        [
+            Side::public(Role::Controlling, &both),
+            Side::public(Role::Controlled, &["198.51.100.2", "2001:db8::2"]),
+        ],
+    );
+    sim.net
+        .set_carrier("2001:db8::2".parse().unwrap(), Carrier::Cut);
+    sim.go();
+    sim.run(secs(2));
+    for peer in &sim.peers {
+        assert!(peer.agent.send_path().unwrap().local.is_ipv4());
+        let connected = peer.entered(State::Connected).unwrap();
+        assert!(connected <= ms(200), "it waits for IPv6: {connected:?}");
+    }
+    assert!(sim.data_flows());
+}
+
 /// When each transaction of a peer was first sent.
 fn checks_sent(sim: &Sim, side: usize) -> Vec<u128> {
     let mut seen = Vec::new();

@@ -141,6 +141,28 @@ fn scenario_10_a_role_conflict_in_bad_faith_costs_the_forger_only_an_answer() {
     assert!(sim.data_flows());
 }
 
+#[test]
+fn scenario_10_an_address_that_never_answered_gets_no_data_however_it_is_nominated() {
+    let mut sim = Sim::connected(6);
+    let remote = sim.agent(A).local_parameters().username_fragment.clone();
+    let forger = Forger::of(&sim, B, &remote);
+    let (path, victim) = (sim.agent(B).send_path(), addr("198.51.100.66:6"));
+    // Someone who has the password points at a third party, again and again.
+    for transaction in 0..50 {
+        let check = forger.check(transaction, RoleClaim::Controlling(u64::MAX), true);
+        hand(&mut sim, B, victim, &check);
+        sim.talk(ms(100));
+        assert_eq!(sim.agent(B).send_path(), path);
+    }
+    let to_victim = sim.peers[B].sent.iter().filter(|s| s.1.remote == victim);
+    let kinds: Vec<_> = to_victim.map(|s| stun::peek(&s.2)).collect();
+    assert!(kinds.iter().all(Option::is_some), "nothing but STUN");
+    let checks = kinds.iter().flatten().filter(|h| h.class == Class::Request);
+    let checks = checks.count();
+    // Each of its datagrams draws an answer, and hurries our own check now and then.
+    assert!(checks <= 60, "{checks} checks for 50");
+}
+
 /// The next response that is on its way to A: taken from B's answers.
 fn response_to_a(sim: &mut Sim) -> Bytes {
     let answers = |sim: &Sim| {

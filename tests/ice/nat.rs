@@ -51,49 +51,127 @@ pub(crate) fn meet(a: Option<NatKind>, b: Option<NatKind>) -> bool {
     !(maps(a) && (maps(b) || filters(b)) || filters(a) && maps(b))
 }
 
+fn kinds() -> Vec<Option<NatKind>> {
+    let all = NatKind::ALL.into_iter().map(Some);
+    std::iter::once(None).chain(all).collect()
+}
+
+/// Each kind (rows: of the controlling side A) against each kind (columns: of B).
+fn matrix(turn: bool) -> Vec<(String, Vec<String>)> {
+    let row = |a| kinds().into_iter().map(move |b| outcome([a, b], turn));
+    kinds()
+        .into_iter()
+        .map(|a| (name(a), row(a).collect()))
+        .collect()
+}
+
+fn show(table: &[(String, Vec<String>)]) {
+    let names: String = table.iter().map(|(name, _)| format!("{name:18}")).collect();
+    println!("{:18}{names}", "");
+    for (name, row) in table {
+        let row: String = row.iter().map(|outcome| format!("{outcome:18}")).collect();
+        println!("{name:18}{row}");
+    }
+}
+
 #[test]
 fn scenario_6_the_matrix_of_translators() {
-    let kinds: Vec<_> = std::iter::once(None)
-        .chain(NatKind::ALL.map(Some))
-        .collect();
-    let mut table = Vec::new();
-    for a in &kinds {
-        let row = kinds.iter().map(|b| outcome([*a, *b], false));
-        table.push((name(*a), row.collect::<Vec<_>>()));
-    }
-    println!(
-        "{:18}{}",
-        "",
-        kinds
-            .iter()
-            .map(|k| format!("{:18}", name(*k)))
-            .collect::<String>()
-    );
-    for (name, row) in &table {
-        println!(
-            "{name:18}{}",
-            row.iter().map(|o| format!("{o:18}")).collect::<String>()
-        );
-    }
-    for (a, (name, row)) in kinds.iter().zip(&table) {
-        for (b, outcome) in kinds.iter().zip(row) {
-            assert_eq!(outcome != "-", meet(*a, *b), "{name} with {b:?}");
+    let table = matrix(false);
+    show(&table);
+    for (a, (name, row)) in kinds().into_iter().zip(&table) {
+        for (b, outcome) in kinds().into_iter().zip(row) {
+            assert_eq!(outcome != "-", meet(a, b), "{name} with {b:?}");
         }
     }
 }
 
 #[test]
 fn scenario_6_with_a_relay_every_combination_connects() {
-    let kinds: Vec<_> = std::iter::once(None)
-        .chain(NatKind::ALL.map(Some))
-        .collect();
-    for a in &kinds {
-        for b in &kinds {
-            let pair = outcome([*a, *b], true);
-            assert_ne!(pair, "-", "{a:?} with {b:?}");
+    let table = matrix(true);
+    show(&table);
+    for (name, row) in &table {
+        for (outcome, other) in row.iter().zip(kinds()) {
+            assert_ne!(outcome, "-", "{name} with {other:?}");
         }
     }
-    assert!(outcome([Some(NatKind::Symmetric); 2], true).contains("relay"));
+}
+
+/// Two symmetric translators, connected by relay.
+fn relayed(seed: u64) -> Sim {
+    let mut sim = Sim::new(
+        seed,
+        [A, B].map(|i| side(i, Some(NatKind::Symmetric), true)),
+    );
+    sim.go();
+    sim.run(secs(10));
+    sim.expect_states([State::Completed; 2]);
+    assert!(sim.peers[A].pair_kinds().unwrap().contains("relay"));
+    sim
+}
+
+#[test]
+fn scenario_6_symmetric_translators_on_both_sides_meet_at_the_relay_for_an_hour() {
+    let mut sim = relayed(11);
+    for _ in 0..60 {
+        sim.run(secs(59));
+        sim.talk(secs(1));
+    }
+    sim.run(secs(1));
+    sim.expect_states([State::Completed; 2]);
+    for peer in &sim.peers {
+        assert!(!peer.state_names().contains(&State::Disconnected));
+        assert_eq!(peer.received.len(), 60 * 50, "nothing is lost here");
+        assert!(peer.received.iter().all(|r| r.believed));
+    }
+    // The wire protocol was really spoken: nonces went stale, allocations, permissions and
+    // channels were refreshed, and data went on channels.
+    let traffic = sim.net.servers.turn.as_ref().unwrap().traffic;
+    assert_eq!((traffic.allocations, traffic.refused), (2, 0));
+    assert!(traffic.channel_data > 5_000, "{traffic:?}");
+    for peer in &sim.peers {
+        let counters = peer.turn_counters();
+        let refreshes: u64 = counters.iter().map(|c| c.refreshes).sum();
+        let stale: u64 = counters.iter().map(|c| c.stale_nonces).sum();
+        assert!(refreshes >= 5 && stale >= 5, "{counters:?}");
+    }
+}
+
+#[test]
+fn scenario_6_ice_moves_away_from_a_relay_that_dies() {
+    let sides = [A, B].map(|i| Side {
+        turn: true,
+        ..side(i, None, false)
+    });
+    let mut sim = Sim::new(12, sides);
+    sim.net.block_direct(true);
+    sim.go();
+    sim.run(secs(5));
+    assert!(sim.peers[A].pair_kinds().unwrap().contains("relay"));
+    sim.net.block_direct(false);
+    sim.net.servers.silent = true;
+    sim.talk(secs(12));
+    for side in [A, B] {
+        assert_eq!(sim.peers[side].pair_kinds().unwrap(), "host-host");
+        assert!(!sim.peers[side].state_names().contains(&State::Failed));
+    }
+    assert!(sim.data_flows());
+}
+
+#[test]
+fn scenario_6_a_relay_that_forgot_its_allocations_is_found_anew_by_a_restart() {
+    let mut sim = relayed(13);
+    sim.net.servers.turn.as_mut().unwrap().lose_allocations();
+    // The client learns it from its next refresh; without it consent expires.
+    sim.run(secs(600));
+    sim.expect_states([State::Failed; 2]);
+    for side in [A, B] {
+        sim.move_sockets(side);
+    }
+    sim.restart(A);
+    sim.run(secs(10));
+    sim.expect_states([State::Completed; 2]);
+    assert!(sim.peers[A].pair_kinds().unwrap().contains("relay"));
+    assert!(sim.data_flows());
 }
 
 #[test]
@@ -189,6 +267,35 @@ fn scenario_6_consent_keeps_a_short_mapping_alive() {
     for peer in &sim.peers {
         assert!(!peer.state_names().contains(&State::Disconnected));
     }
+    assert!(sim.data_flows());
+}
+
+#[test]
+fn scenario_6_a_mapping_that_expires_between_two_checks_is_just_a_rebinding() {
+    let mut sim = Sim::new(
+        14,
+        [
+            side(A, Some(NatKind::PortRestricted), false),
+            side(B, None, false),
+        ],
+    );
+    sim.nat(A).expiry = secs(3);
+    sim.go();
+    sim.run(secs(600));
+    let addresses: Vec<_> = sim.peers[B]
+        .sent
+        .iter()
+        .map(|(_, path, _)| path.remote)
+        .collect();
+    let distinct: std::collections::HashSet<_> = addresses.iter().collect();
+    assert!(distinct.len() > 50, "{} mappings", distinct.len());
+    for peer in &sim.peers {
+        assert!(!peer.state_names().contains(&State::Failed));
+    }
+    // What is bounded for a hostile peer is bounded for an unlucky one.
+    assert!(sim.agent(B).remote_candidates().count() <= 100);
+    sim.talk(secs(2));
+    sim.expect_states([State::Completed; 2]);
     assert!(sim.data_flows());
 }
 

@@ -1,11 +1,12 @@
 //! Two agents in random worlds: loss, reordering, translators, restarts, moves. Each run ends
 //! connected, or failed with a reason that the simulator confirms.
 //!
-//! `ICE_SEEDS=20000` runs more of them, `ICE_SEED=1234` one, with its history.
+//! `RTC_LONG=1` runs ten times as many, `ICE_SEEDS=50000` as many as it says, and `ICE_SEED=1234`
+//! one, with its history.
 
-use std::time::Duration;
+use std::time::Instant;
 
-use actix_rtc_proto::ice::{Config, FailureReason, Role, State};
+use actix_rtc_proto::ice::{Candidate, Config, FailureReason, Role, State};
 use actix_rtc_proto::random::Random;
 
 use crate::harness::link::Link;
@@ -15,8 +16,9 @@ use crate::harness::sim::{A, B, Side, Sim};
 use crate::harness::{ms, secs};
 use crate::nat::meet;
 
-/// How many seeds are run without `ICE_SEEDS`.
-const SEEDS: u64 = 2000;
+/// How many seeds are run without `ICE_SEEDS`, and with `RTC_LONG`.
+const SEEDS: u64 = 2_000;
+const SEEDS_OF_A_LONG_RUN: u64 = 20_000;
 
 struct Draw(Random);
 
@@ -179,33 +181,54 @@ fn judge(sim: &mut Sim, seed: u64) -> &'static str {
     "failed"
 }
 
-/// The simulator saw nothing that contradicts the reason.
+/// The simulator, which knows what really happened, confirms the reason.
 fn confirm(sim: &Sim, side: usize, reason: FailureReason, history: &str) {
-    let peer = &sim.peers[side];
+    let (peer, told) = (&sim.peers[side], &sim.told[side]);
     let failed = sim.start + peer.last_entered(State::Failed).expect("it has failed");
-    let answered = |within: Duration| {
-        peer.answers
+    let config = Config::default();
+    let no_answer_since = |since: Instant| {
+        let answer = peer
+            .answers
             .iter()
-            .any(|at| *at <= failed && *at + within > failed)
+            .find(|at| (since..=failed).contains(*at));
+        assert_eq!(answer, None, "{reason} while answers came: {history}");
     };
+    let checking = || sim.start + peer.last_entered(State::Checking).expect("it was checking");
     match reason {
-        // An answer may come from a pair that is not in use any more, never from the one that is.
+        // A second answer to a repeated check comes late, and does not count.
         FailureReason::ConsentExpired => {
             let path = peer.last_path.expect("a pair was in use");
-            let late = peer
-                .answers_on
-                .get(&path)
-                .is_some_and(|at| *at + secs(29) > failed);
-            assert!(!late, "consent expired while answers came: {history}");
-        }
-        FailureReason::ChecksFailed | FailureReason::NoCandidatePairs => {
-            let checking = peer.last_entered(State::Checking).expect("it was checking");
+            let last = *peer.answers_on.get(&path).expect("it was answered once");
+            let silent = failed.saturating_duration_since(last);
             assert!(
-                !answered(failed - (sim.start + checking)),
-                "checks failed while answers came: {history}"
+                silent + secs(1) >= config.consent_timeout,
+                "consent expired {silent:?} after an answer: {history}"
             );
         }
-        FailureReason::LocalAddressesLost | FailureReason::RestartUnanswered => {}
+        FailureReason::LocalAddressesLost => {
+            let path = peer.last_path.expect("a pair was in use");
+            let gone = peer.gone.iter().find(|(_, base)| *base == path.local);
+            let (since, _) = *gone.unwrap_or_else(|| panic!("{path} is there: {history}"));
+            assert!(failed >= since + config.consent_timeout, "{history}");
+        }
+        FailureReason::RestartUnanswered => {
+            let restarted = told.restarted.expect("a restart was begun");
+            assert!(told.started.is_none_or(|at| at < restarted), "{history}");
+            assert!(failed >= restarted + config.failure_patience, "{history}");
+        }
+        FailureReason::ChecksFailed => no_answer_since(checking()),
+        FailureReason::NoCandidatePairs => {
+            no_answer_since(checking());
+            let sockets = peer.sockets();
+            let ufrag = peer.agent.remote_parameters().map(|r| &r.username_fragment);
+            let fits = |c: &&Candidate| {
+                let to = c.socket_addr().expect("no names are signalled here");
+                c.username_fragment.as_ref() == ufrag
+                    && sockets.iter().any(|from| from.is_ipv4() == to.is_ipv4())
+            };
+            let candidate = told.candidates.iter().find(fits);
+            assert_eq!(candidate, None, "it could be paired: {history}");
+        }
     }
 }
 
@@ -215,10 +238,11 @@ fn random_worlds_end_connected_or_failed_for_a_reason() {
         println!("{}", run(seed.parse().expect("a number")));
         return;
     }
-    let seeds = std::env::var("ICE_SEEDS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(SEEDS);
+    let seeds = match (std::env::var("ICE_SEEDS"), std::env::var("RTC_LONG")) {
+        (Ok(seeds), _) => seeds.parse().expect("a number"),
+        (Err(_), Ok(_)) => SEEDS_OF_A_LONG_RUN,
+        (Err(_), Err(_)) => SEEDS,
+    };
     let threads = 2;
     let counts: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)

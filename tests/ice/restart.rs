@@ -1,6 +1,6 @@
 //! Scenario 8: ICE restart, from each side and in each state.
 
-use actix_rtc_proto::ice::{Event, State};
+use actix_rtc_proto::ice::{Event, FailureReason, State};
 
 use crate::forge::{Forger, hand};
 use crate::harness::network::Carrier;
@@ -150,4 +150,22 @@ fn scenario_8_late_checks_of_the_old_generation_are_answered_and_change_nothing(
             .any(|(_, e)| matches!(e, Event::StateChanged(_))),
         "{changes:?}"
     );
+}
+
+#[test]
+fn scenario_8_a_restart_that_is_never_answered_fails_with_that_reason() {
+    let mut sim = Sim::hosts(8);
+    sim.go();
+    sim.net
+        .set_carrier("198.51.100.2".parse().unwrap(), Carrier::Cut);
+    sim.run(secs(5));
+    sim.expect_states([State::Checking; 2]);
+    sim.signalling = secs(10_000);
+    sim.restart(A);
+    sim.run(ms(39_400));
+    assert_eq!(sim.states()[A], State::Checking);
+    sim.run(ms(200));
+    let agent = &sim.peers[A].agent;
+    assert_eq!(agent.state(), State::Failed);
+    assert_eq!(agent.failure(), Some(FailureReason::RestartUnanswered));
 }

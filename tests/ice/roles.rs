@@ -3,6 +3,7 @@
 use actix_rtc_proto::ice::{Config, Role, StartError, State};
 
 use crate::harness::link::Link;
+use crate::harness::nat::NatKind;
 use crate::harness::sim::{A, B, Side, Sim};
 use crate::harness::{ms, secs};
 
@@ -102,6 +103,32 @@ fn scenario_9_a_lite_side_is_reached_by_a_full_one_of_any_role() {
             sim.run(secs(120));
             sim.expect_states([State::Completed; 2]);
         }
+    }
+}
+
+#[test]
+fn scenario_9_a_lite_server_serves_peers_behind_any_translator() {
+    for kind in NatKind::ALL {
+        let server = Side {
+            config: lite(),
+            ..Side::public(Role::Controlled, &["198.51.100.2", "2001:db8::2"])
+        };
+        let peer = Side::behind(Role::Controlling, kind, &["10.0.0.1"]);
+        let mut sim = Sim::new(9, [peer, server]);
+        sim.go();
+        sim.run(secs(3));
+        sim.expect_states([State::Completed; 2]);
+        // The peer's mapping changes, and then it restarts.
+        sim.talk(secs(1));
+        sim.nat(A).rebind();
+        sim.talk(secs(3));
+        sim.restart(A);
+        sim.talk(secs(3));
+        sim.expect_states([State::Completed; 2]);
+        for peer in &sim.peers {
+            assert!(!peer.state_names().contains(&State::Failed));
+        }
+        assert!(sim.data_flows(), "{kind:?}");
     }
 }
 

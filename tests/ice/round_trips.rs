@@ -267,9 +267,7 @@ fn connect(case: &Case, seed: u64, mut agents: [Box<dyn Subject>; 2]) -> [Durati
             }
         }
         while let Some((host, datagram)) = net.receive(now) {
-            let Datagram {
-                from, to, payload, ..
-            } = datagram;
+            let Datagram { from, to, payload } = datagram;
             agents[host.0].receive(now, from, to, &payload);
         }
         for side in [0, 1] {
@@ -278,12 +276,7 @@ fn connect(case: &Case, seed: u64, mut agents: [Box<dyn Subject>; 2]) -> [Durati
                 agents[side].timeout(now);
             }
             while let Some((from, to, payload)) = agents[side].transmit(now) {
-                let datagram = Datagram {
-                    from,
-                    to,
-                    payload,
-                    tunnel: None,
-                };
+                let datagram = Datagram { from, to, payload };
                 let _ = net.send(now, HostId(side), datagram);
             }
             if connected[side].is_none() && agents[side].is_connected() {

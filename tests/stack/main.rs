@@ -1,19 +1,27 @@
 //! Two whole stacks of machines on virtual time, over a seeded lossy network.
 
+#[path = "../harness/simulation/mod.rs"]
+mod harness;
 mod peer;
 mod wire;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use harness::link::Link;
+use harness::nat::{Nat, NatKind};
+use harness::{ms, secs};
 
 use actix_rtc_proto::sctp::{ChannelId, ChannelOptions, Event, Message};
-use wire::{Quality, Wire};
+use wire::Wire;
 
-const LOSSY: Quality = Quality {
-    delay: Duration::from_millis(25),
-    jitter: Duration::from_millis(10),
-    loss: 0.1,
-    duplicate: 0.05,
-};
+/// Of each side; a datagram crosses two of them.
+fn lossy() -> Link {
+    Link {
+        jitter: ms(5),
+        duplicate: 0.025,
+        ..Link::with_delay(ms(12)).with_loss(0.05)
+    }
+}
 
 /// How many seeds a run takes: `RTC_SEEDS` for more.
 fn seeds() -> u64 {
@@ -38,7 +46,7 @@ fn connect(wire: &mut Wire, options: ChannelOptions) -> (ChannelId, ChannelId) {
         .open(now, "stack".into(), options)
         .unwrap();
     let mut theirs = None;
-    let connected = wire.run(Duration::from_secs(60), |wire| {
+    let connected = wire.run(secs(60), |wire| {
         theirs = theirs.or(incoming(&wire.peers[1].events));
         theirs.is_some() && wire.peers[0].events.contains(&Event::ChannelOpen(ours))
     });
@@ -55,7 +63,7 @@ fn a_reliable_channel_loses_nothing_over_a_lossy_network() {
     let epoch = Instant::now();
     for seed in 0..seeds() {
         println!("seed {seed}");
-        let mut wire = Wire::new(epoch, LOSSY, seed);
+        let mut wire = Wire::new(epoch, lossy(), seed);
         let (ours, theirs) = connect(&mut wire, ChannelOptions::default());
         let messages: Vec<Message> = (0..40u32)
             .map(|i| Message::binary(vec![i as u8; (i as usize * 997) % 30_000]))
@@ -65,7 +73,7 @@ fn a_reliable_channel_loses_nothing_over_a_lossy_network() {
             wire.peers[0].sctp.send(now, ours, message.clone()).unwrap();
         }
         let mut arrived = Vec::new();
-        let complete = wire.run(Duration::from_secs(120), |wire| {
+        let complete = wire.run(secs(120), |wire| {
             let now = wire.now;
             while let Some(message) = wire.peers[1].sctp.recv(now, theirs) {
                 arrived.push(message);
@@ -87,7 +95,7 @@ fn an_unreliable_channel_delivers_what_arrives_and_nothing_twice() {
     let epoch = Instant::now();
     let (mut sent, mut got) = (0, 0);
     for seed in 0..seeds() {
-        let mut wire = Wire::new(epoch, LOSSY, seed);
+        let mut wire = Wire::new(epoch, lossy(), seed);
         let options = ChannelOptions {
             ordered: false,
             max_retransmits: Some(0),
@@ -99,7 +107,7 @@ fn an_unreliable_channel_delivers_what_arrives_and_nothing_twice() {
             let now = wire.now;
             let message = Message::binary(number.to_be_bytes().to_vec());
             wire.peers[0].sctp.send(now, ours, message).unwrap();
-            wire.run(Duration::from_millis(20), |_| false);
+            wire.run(ms(20), |_| false);
             let now = wire.now;
             while let Some(message) = wire.peers[1].sctp.recv(now, theirs) {
                 assert!(
@@ -120,4 +128,31 @@ fn an_unreliable_channel_delivers_what_arrives_and_nothing_twice() {
         got < sent,
         "the network loses some, and nothing is sent again"
     );
+}
+
+#[test]
+fn a_channel_survives_a_translator_that_forgets_its_mappings() {
+    for kind in [NatKind::PortRestricted, NatKind::Symmetric] {
+        let nat = Nat::new(harness::addr("203.0.113.1:0").ip(), kind);
+        let (mut wire, lan) = Wire::translated(Instant::now(), lossy(), 7, nat);
+        let (ours, theirs) = connect(&mut wire, ChannelOptions::default());
+        let mut arrived = 0;
+        for number in 0..100u32 {
+            let now = wire.now;
+            let message = Message::binary(number.to_be_bytes().to_vec());
+            wire.peers[0].sctp.send(now, ours, message).unwrap();
+            if number % 40 == 20 {
+                wire.net.nat(lan).rebind();
+            }
+            wire.run(ms(100), |wire| {
+                let now = wire.now;
+                while let Some(message) = wire.peers[1].sctp.recv(now, theirs) {
+                    assert_eq!(message.as_bytes(), &u32::to_be_bytes(arrived)[..]);
+                    arrived += 1;
+                }
+                false
+            });
+        }
+        assert!(arrived >= 95, "{kind:?}: {arrived} of 100 within 10 s");
+    }
 }

@@ -1,48 +1,57 @@
-//! A wire between two peers: virtual time, a delay, and seeded loss, duplication and reordering.
+//! Two whole stacks in the simulated network, and the time that passes.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use actix_rtc_proto::random::Random;
-use bytes::Bytes;
+use actix_rtc_proto::timer::earlier;
 
+use crate::harness::link::Link;
+use crate::harness::nat::Nat;
+use crate::harness::network::{Datagram, HostId, INTERNET, LanId, Network};
 use crate::peer::Peer;
-
-/// What the wire does to datagrams. Probabilities are from 0 to 1.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Quality {
-    pub(crate) delay: Duration,
-    /// Up to so much is added to the delay, which reorders.
-    pub(crate) jitter: Duration,
-    pub(crate) loss: f64,
-    pub(crate) duplicate: f64,
-}
-
-/// In flight: when it arrives, a number that keeps the order, to which side, and from where.
-type Flying = Reverse<(Instant, u64, usize, SocketAddr, Bytes)>;
 
 pub(crate) struct Wire {
     pub(crate) now: Instant,
     pub(crate) peers: [Peer; 2],
-    pub(crate) quality: Quality,
-    random: Random,
-    flying: BinaryHeap<Flying>,
-    count: u64,
+    pub(crate) net: Network,
+    hosts: [HostId; 2],
 }
 
 impl Wire {
-    pub(crate) fn new(now: Instant, quality: Quality, seed: u64) -> Wire {
+    /// Both on the Internet, each behind such a link.
+    pub(crate) fn new(now: Instant, link: Link, seed: u64) -> Wire {
+        Wire::in_network(now, link, seed, |_| INTERNET)
+    }
+
+    /// The first side behind a translator.
+    pub(crate) fn translated(now: Instant, link: Link, seed: u64, nat: Nat) -> (Wire, LanId) {
+        let mut lan = INTERNET;
+        let wire = Wire::in_network(now, link, seed, |net| {
+            lan = net.add_lan(nat);
+            lan
+        });
+        (wire, lan)
+    }
+
+    fn in_network(
+        now: Instant,
+        link: Link,
+        seed: u64,
+        first: impl FnOnce(&mut Network) -> LanId,
+    ) -> Wire {
+        let mut net = Network::new(Random::from_number(seed ^ 0x77));
+        let lans = [first(&mut net), INTERNET];
         let peers = Peer::pair(now, seed);
-        let random = Random::from_number(seed ^ 0x77);
+        let hosts = [0, 1].map(|side: usize| {
+            let host = net.add_host();
+            net.add_interface(host, lans[side], peers[side].base().ip(), link);
+            host
+        });
         Wire {
             now,
             peers,
-            quality,
-            random,
-            flying: BinaryHeap::new(),
-            count: 0,
+            net,
+            hosts,
         }
     }
 
@@ -56,19 +65,16 @@ impl Wire {
                 self.drain();
                 return true;
             }
-            let arrival = self.flying.peek().map(|Reverse(f)| f.0);
-            let timeouts = self.peers.iter_mut().filter_map(Peer::timeout);
-            let Some(next) = timeouts.chain(arrival).min() else {
+            let timeouts = self.peers.iter_mut().map(Peer::timeout);
+            let next = timeouts.fold(self.net.next_event(), earlier);
+            let Some(next) = next.filter(|next| *next <= end) else {
+                self.now = end;
                 return false;
             };
             self.now = self.now.max(next);
-            if self.now > end {
-                return false;
-            }
-            while self.flying.peek().is_some_and(|Reverse(f)| f.0 <= self.now) {
-                if let Some(Reverse((_, _, to, from, datagram))) = self.flying.pop() {
-                    self.peers[to].receive(self.now, from, datagram);
-                }
+            while let Some((host, Datagram { from, payload, .. })) = self.net.receive(self.now) {
+                let side = usize::from(host == self.hosts[1]);
+                self.peers[side].receive(self.now, from, payload);
             }
             for peer in &mut self.peers {
                 if peer.timeout().is_some_and(|t| t <= self.now) {
@@ -79,36 +85,13 @@ impl Wire {
     }
 
     fn drain(&mut self) {
-        for side in 0..2 {
-            let mut sent = Vec::new();
-            self.peers[side].drain(self.now, &mut |path, datagram| sent.push((path, datagram)));
-            for (path, datagram) in sent {
-                let to = 1 - side;
-                assert_eq!(path.remote, self.peers[to].base(), "there is nobody else");
-                self.carry(to, path.local, datagram);
-            }
+        for (peer, host) in self.peers.iter_mut().zip(self.hosts) {
+            let (now, net) = (self.now, &mut self.net);
+            peer.drain(now, &mut |path, payload| {
+                let (from, to) = (path.local, path.remote);
+                let sent = net.send(now, host, Datagram { from, to, payload });
+                sent.expect("the interface is up");
+            });
         }
-    }
-
-    fn carry(&mut self, to: usize, from: SocketAddr, datagram: Bytes) {
-        let copies = match (
-            self.chance(self.quality.loss),
-            self.chance(self.quality.duplicate),
-        ) {
-            (true, _) => 0,
-            (false, false) => 1,
-            (false, true) => 2,
-        };
-        for _ in 0..copies {
-            let jitter = self.quality.jitter.mul_f64(self.random.fraction());
-            self.count += 1;
-            let arrival = self.now + self.quality.delay + jitter;
-            self.flying
-                .push(Reverse((arrival, self.count, to, from, datagram.clone())));
-        }
-    }
-
-    fn chance(&mut self, probability: f64) -> bool {
-        self.random.fraction() < probability
     }
 }

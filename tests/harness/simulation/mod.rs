@@ -18,6 +18,7 @@ pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod servers;
 pub(crate) mod sim;
+pub(crate) mod turn_server;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -18,22 +18,6 @@ pub(crate) struct Datagram {
     pub(crate) from: SocketAddr,
     pub(crate) to: SocketAddr,
     pub(crate) payload: Bytes,
-    /// What it means to a TURN server or client.
-    pub(crate) tunnel: Option<Tunnel>,
-}
-
-/// Between a TURN client and its server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tunnel {
-    Allocate,
-    Allocated {
-        relayed: SocketAddr,
-        mapped: SocketAddr,
-    },
-    Data {
-        relayed: SocketAddr,
-        peer: SocketAddr,
-    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -269,7 +253,7 @@ impl Network {
             return;
         }
         if self.servers.owns(datagram.to) {
-            if let Some(answer) = self.servers.receive(datagram) {
+            if let Some(answer) = self.servers.receive(now, datagram) {
                 self.push(now, Hop::Lan(INTERNET, answer));
             }
             return;

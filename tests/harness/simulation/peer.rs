@@ -10,31 +10,33 @@ use actix_rtc_proto::net::{Path, Protocol};
 use actix_rtc_proto::random::Random;
 use actix_rtc_proto::stun::{self, Class, TransactionId, attribute, binding};
 use actix_rtc_proto::timer::earlier;
+use actix_rtc_proto::turn;
 use bytes::Bytes;
 
-use super::network::{Datagram, HostId, Network, Tunnel};
+use super::network::{Datagram, HostId, Network};
+use super::turn_server;
 
 /// How often a request to a server is repeated.
 const GATHER_PAUSE: Duration = Duration::from_millis(250);
 const GATHER_TRIES: u32 = 20;
 
-/// A request to a server that has not been answered.
+/// A request to a STUN server that has not been answered.
 #[derive(Debug)]
 struct Gathering {
     base: SocketAddr,
     server: SocketAddr,
-    /// `None` for an allocation.
-    transaction: Option<TransactionId>,
+    transaction: TransactionId,
     next: Instant,
     tries: u32,
 }
 
-/// A relayed address and the socket that talks to its server.
-#[derive(Debug, Clone, Copy)]
+/// A TURN client and the socket over which it talks to its server.
+#[derive(Debug)]
 struct Relay {
-    relayed: SocketAddr,
+    client: turn::Client,
     base: SocketAddr,
-    server: SocketAddr,
+    /// The relayed address, once and while there is one.
+    relayed: Option<SocketAddr>,
 }
 
 /// Data that arrived.
@@ -68,6 +70,8 @@ pub(crate) struct Peer {
     pub(crate) answers_on: HashMap<Path, Instant>,
     /// The path that carried data last.
     pub(crate) last_path: Option<Path>,
+    /// Sockets and allocations that are gone, and since when.
+    pub(crate) gone: Vec<(Instant, SocketAddr)>,
     /// What was sent, when and where.
     pub(crate) sent: Vec<(Duration, Path, Bytes)>,
     state: State,
@@ -93,6 +97,7 @@ impl Peer {
             answers: Vec::new(),
             answers_on: HashMap::new(),
             last_path: None,
+            gone: Vec::new(),
             sent: Vec::new(),
             failure: None,
             port: 5000,
@@ -118,18 +123,23 @@ impl Peer {
     /// Closes the sockets of an interface.
     pub(crate) fn close_sockets(&mut self, now: Instant, ip: IpAddr) {
         let gone = |base: &SocketAddr| base.ip() == ip;
-        for base in self.sockets.extract_if(.., |base| gone(base)) {
-            self.agent.remove_local_base(now, base);
-        }
-        for relay in self.relays.extract_if(.., |relay| gone(&relay.base)) {
-            self.agent.remove_local_base(now, relay.relayed);
-        }
+        let sockets: Vec<_> = self.sockets.extract_if(.., |base| gone(base)).collect();
+        let relays = self.relays.extract_if(.., |relay| gone(&relay.base));
+        let relayed: Vec<_> = relays.filter_map(|relay| relay.relayed).collect();
         self.gathering.retain(|g| !gone(&g.base));
+        for base in sockets.into_iter().chain(relayed) {
+            self.remove(now, base);
+        }
+    }
+
+    fn remove(&mut self, now: Instant, base: SocketAddr) {
+        self.gone.push((now, base));
+        self.agent.remove_local_base(now, base);
     }
 
     /// Asks a STUN server for a server-reflexive candidate.
     pub(crate) fn discover(&mut self, now: Instant, base: SocketAddr, server: SocketAddr) {
-        let transaction = Some(TransactionId::random(&mut self.random));
+        let transaction = TransactionId::random(&mut self.random);
         self.servers.push(server);
         self.gathering.push(Gathering {
             base,
@@ -142,13 +152,24 @@ impl Peer {
 
     /// Asks a TURN server for a relayed candidate.
     pub(crate) fn allocate(&mut self, now: Instant, base: SocketAddr, server: SocketAddr) {
-        self.gathering.push(Gathering {
-            base,
+        let mut client = turn::Client::new(
+            turn::Config::default(),
             server,
-            transaction: None,
-            next: now,
-            tries: 0,
+            turn::Framing::Datagrams,
+            turn::Credentials::new(turn_server::USERNAME, turn_server::PASSWORD),
+            self.random.fork(),
+        );
+        client.allocate(now).expect("it is new");
+        self.relays.push(Relay {
+            client,
+            base,
+            relayed: None,
         });
+    }
+
+    /// What the TURN clients of this side have seen.
+    pub(crate) fn turn_counters(&self) -> Vec<turn::Counters> {
+        self.relays.iter().map(|r| r.client.counters()).collect()
     }
 
     /// Sends data the way the agent says. `false` when there is none.
@@ -156,6 +177,10 @@ impl Peer {
         let Some(path) = self.agent.send_path() else {
             return false;
         };
+        assert!(
+            self.answers_on.contains_key(&path),
+            "data for {path}, from where no answer ever came"
+        );
         self.transmit(now, net, path, Bytes::copy_from_slice(payload));
         true
     }
@@ -199,26 +224,15 @@ impl Peer {
 
     /// A datagram has arrived at the host.
     pub(crate) fn receive(&mut self, now: Instant, datagram: Datagram) {
-        let Datagram {
-            from,
-            to,
-            payload,
-            tunnel,
-        } = datagram;
-        match tunnel {
-            Some(Tunnel::Allocated { relayed, mapped }) => {
-                self.allocated(now, to, from, relayed, mapped);
-            }
-            Some(Tunnel::Data { relayed, peer })
-                if self.relays.iter().any(|r| r.relayed == relayed) =>
-            {
-                self.demultiplex(now, Path::udp(relayed, peer), payload);
-            }
-            Some(Tunnel::Data { .. } | Tunnel::Allocate) => {}
-            None if self.sockets.contains(&to) && !self.discovered(now, to, from, &payload) => {
-                self.demultiplex(now, Path::udp(to, from), payload);
-            }
-            None => {}
+        let Datagram { from, to, payload } = datagram;
+        if !self.sockets.contains(&to) {
+            return;
+        }
+        let mut relays = self.relays.iter_mut();
+        if let Some(relay) = relays.find(|r| r.base == to && r.client.server() == from) {
+            relay.client.handle_datagram(now, from, payload);
+        } else if !self.discovered(now, to, from, &payload) {
+            self.demultiplex(now, Path::udp(to, from), payload);
         }
     }
 
@@ -256,7 +270,7 @@ impl Peer {
         let Some(header) = stun::peek(payload) else {
             return true;
         };
-        let mine = |g: &Gathering| g.server == from && g.transaction == Some(header.transaction_id);
+        let mine = |g: &Gathering| g.server == from && g.transaction == header.transaction_id;
         let Some(index) = self.gathering.iter().position(mine) else {
             return true;
         };
@@ -271,29 +285,56 @@ impl Peer {
         true
     }
 
-    fn allocated(
-        &mut self,
-        now: Instant,
-        base: SocketAddr,
-        server: SocketAddr,
-        relayed: SocketAddr,
-        mapped: SocketAddr,
-    ) {
-        let waiting = |g: &Gathering| g.base == base && g.transaction.is_none();
-        let Some(index) = self.gathering.iter().position(waiting) else {
-            return;
-        };
-        self.gathering.remove(index);
-        self.relays.push(Relay {
-            relayed,
-            base,
-            server,
-        });
-        self.add(
-            now,
-            Candidate::relayed(relayed, mapped, server.ip()),
-            relayed,
-        );
+    /// What the TURN clients say. `false` when they said nothing.
+    fn drain_relay_events(&mut self, now: Instant) -> bool {
+        let mut events = Vec::new();
+        for (index, relay) in self.relays.iter_mut().enumerate() {
+            events.extend(std::iter::from_fn(|| relay.client.poll_event()).map(|e| (index, e)));
+        }
+        let any = !events.is_empty();
+        for (index, event) in events {
+            let relay = &mut self.relays[index];
+            match event {
+                turn::Event::Allocated {
+                    relayed, mapped, ..
+                } => {
+                    relay.relayed = Some(relayed);
+                    let (mapped, server) = (mapped.unwrap_or(relay.base), relay.client.server());
+                    let candidate = Candidate::relayed(relayed, mapped, server.ip());
+                    self.add(now, candidate, relayed);
+                }
+                turn::Event::Received { peer, data } => {
+                    if let Some(relayed) = relay.relayed {
+                        self.demultiplex(now, Path::udp(relayed, peer), data);
+                    }
+                }
+                turn::Event::Failed(_) => {
+                    if let Some(relayed) = relay.relayed.take() {
+                        self.remove(now, relayed);
+                    }
+                }
+                _ => {}
+            }
+        }
+        any
+    }
+
+    /// What the TURN clients send. `false` when that is nothing.
+    fn drain_relay_transmits(&mut self, now: Instant, net: &mut Network) -> bool {
+        let mut any = false;
+        for relay in &mut self.relays {
+            while let Some(segments) = relay.client.poll_transmit(now) {
+                any = true;
+                for payload in segments.iter() {
+                    let (from, to) = (relay.base, relay.client.server());
+                    let datagram = Datagram { from, to, payload };
+                    if net.send(now, self.host, datagram).is_err() {
+                        relay.client.handle_unreachable(now);
+                    }
+                }
+            }
+        }
+        any
     }
 
     fn add(&mut self, now: Instant, candidate: Candidate, base: SocketAddr) {
@@ -303,12 +344,16 @@ impl Peer {
 
     /// Whether a server may still answer.
     pub(crate) fn is_gathering(&self) -> bool {
-        !self.gathering.is_empty()
+        let allocating = |r: &Relay| r.client.state() == turn::State::Allocating;
+        !self.gathering.is_empty() || self.relays.iter().any(allocating)
     }
 
     pub(crate) fn next_timeout(&mut self) -> Option<Instant> {
-        let gather = self.gathering.iter().map(|g| g.next).min();
-        earlier(gather, self.agent.poll_timeout())
+        let mut next = self.gathering.iter().map(|g| g.next).min();
+        for relay in &mut self.relays {
+            next = earlier(next, relay.client.poll_timeout());
+        }
+        earlier(next, self.agent.poll_timeout())
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, net: &mut Network) {
@@ -316,15 +361,10 @@ impl Peer {
         for g in self.gathering.iter_mut().filter(|g| g.next <= now) {
             g.next = now + GATHER_PAUSE;
             g.tries += 1;
-            let (payload, tunnel) = match g.transaction {
-                Some(id) => (binding::discovery(id), None),
-                None => (Bytes::new(), Some(Tunnel::Allocate)),
-            };
             requests.push(Datagram {
                 from: g.base,
                 to: g.server,
-                payload,
-                tunnel,
+                payload: binding::discovery(g.transaction),
             });
         }
         self.gathering.retain(|g| g.tries < GATHER_TRIES);
@@ -332,45 +372,45 @@ impl Peer {
             // A server that cannot be reached is one that does not answer.
             let _ = net.send(now, self.host, request);
         }
+        for relay in &mut self.relays {
+            relay.client.handle_timeout(now);
+        }
         self.agent.handle_timeout(now);
     }
 
-    /// Carries out what the agent wants.
+    /// Carries out what the agent and the TURN clients want.
     pub(crate) fn drain(&mut self, now: Instant, net: &mut Network) {
         loop {
+            let mut busy = self.drain_relay_events(now);
             while let Some(event) = self.agent.poll_event() {
                 self.note(now, event);
             }
-            let Some(Transmit { path, datagram }) = self.agent.poll_transmit(now) else {
-                break;
-            };
-            self.transmit(now, net, path, datagram);
+            while let Some(Transmit { path, datagram }) = self.agent.poll_transmit(now) {
+                busy = true;
+                self.transmit(now, net, path, datagram);
+            }
+            busy |= self.drain_relay_transmits(now, net);
+            if !busy {
+                return;
+            }
         }
     }
 
     fn transmit(&mut self, now: Instant, net: &mut Network, path: Path, payload: Bytes) {
         self.sent.push((now - self.start, path, payload.clone()));
-        let relay = self.relays.iter().find(|r| r.relayed == path.local);
-        let datagram = match relay {
-            Some(relay) => Datagram {
-                from: relay.base,
-                to: relay.server,
-                payload,
-                tunnel: Some(Tunnel::Data {
-                    relayed: relay.relayed,
-                    peer: path.remote,
-                }),
-            },
-            None => Datagram {
-                from: path.local,
-                to: path.remote,
-                payload,
-                tunnel: None,
-            },
+        let mut relays = self.relays.iter_mut();
+        let sent = match relays.find(|r| r.relayed == Some(path.local)) {
+            Some(relay) => relay.client.send(now, path.remote, &payload).is_ok(),
+            None => {
+                let (from, to) = (path.local, path.remote);
+                let datagram = Datagram { from, to, payload };
+                net.send(now, self.host, datagram).is_ok()
+            }
         };
-        if net.send(now, self.host, datagram).is_err() {
+        if !sent {
             self.agent.handle_send_error(now, path);
         }
+        self.drain_relay_transmits(now, net);
     }
 
     /// Logs an event and checks that it may happen: the transition table, and the error event

@@ -12,6 +12,7 @@ use super::link::Link;
 use super::nat::{Nat, NatKind};
 use super::network::{INTERNET, LanId, Network};
 use super::peer::Peer;
+use super::turn_server::TurnServer;
 use super::{addr, ms};
 
 pub(crate) const A: usize = 0;
@@ -93,6 +94,19 @@ pub(crate) struct Sim {
     ended: [bool; 2],
     /// Of which username fragment each side was told the end, while it does not know it.
     ends: [Option<String>; 2],
+    /// What each side was told of the other, and when.
+    pub(crate) told: [Told; 2],
+}
+
+/// What a side was told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// When it began a generation by itself, last.
+    pub(crate) restarted: Option<Instant>,
+    /// When it learnt parameters of the other side, last.
+    pub(crate) started: Option<Instant>,
+    /// Candidates of the other side.
+    pub(crate) candidates: Vec<Candidate>,
 }
 
 impl Sim {
@@ -102,7 +116,7 @@ impl Sim {
         let now = Instant::now();
         let mut net = Network::new(random.fork());
         net.servers.stun = Some(addr(STUN_SERVER));
-        net.servers.turn = Some(addr(TURN_SERVER));
+        net.servers.turn = Some(TurnServer::new(addr(TURN_SERVER)));
         let mut lans = [INTERNET; 2];
         let peers = [A, B].map(|i| {
             let side = &sides[i];
@@ -135,6 +149,7 @@ impl Sim {
             signals: VecDeque::new(),
             ended: [true; 2],
             ends: [None, None],
+            told: Default::default(),
         }
     }
 
@@ -185,7 +200,8 @@ impl Sim {
         let (now, peer) = (self.now, &mut self.peers[side]);
         self.ended[side] = false;
         peer.agent.set_gathering(now, true);
-        let servers = [self.net.servers.stun, self.net.servers.turn];
+        let turn = self.net.servers.turn.as_ref().map(|turn| turn.address);
+        let servers = [self.net.servers.stun, turn];
         for ip in self.net.addresses(peer.host) {
             let base = peer.open(now, ip);
             let [stun, turn] = servers.map(|s| s.filter(|s| s.is_ipv4() == ip.is_ipv4()));
@@ -206,6 +222,7 @@ impl Sim {
     /// Closes the sockets of a side and opens others: a gatherer that was restarted.
     pub(crate) fn move_sockets(&mut self, side: usize) {
         let now = self.now;
+        self.peers[side].agent.set_gathering(now, true);
         for ip in self.net.addresses(self.peers[side].host) {
             self.peers[side].close_sockets(now, ip);
         }
@@ -233,6 +250,7 @@ impl Sim {
     /// hears of it. Candidates go with the parameters.
     pub(crate) fn restart(&mut self, side: usize) {
         let parameters = self.peers[side].agent.restart(self.now);
+        self.told[side].restarted = Some(self.now);
         self.ended[side] = false;
         self.signal(1 - side, Signal::Offer(parameters));
         self.signal_candidates_again(side);
@@ -287,6 +305,7 @@ impl Sim {
                 Signal::Offer(remote) => self.offered(to, remote),
                 Signal::Answer(remote, to_ufrag) => self.answered(to, remote, &to_ufrag),
                 Signal::Candidate(candidate) => {
+                    self.told[to].candidates.push(candidate.clone());
                     // Candidates of a generation that is over are refused.
                     let _ = agent.add_remote_candidate(self.now, candidate);
                 }
@@ -323,11 +342,7 @@ impl Sim {
             let answer = Signal::Answer(answer, remote.username_fragment.clone());
             self.signal(1 - to, answer);
         }
-        self.peers[to]
-            .agent
-            .start(self.now, remote)
-            .expect("good parameters");
-        self.apply_end(to);
+        self.start(to, remote);
         if is_restart {
             self.ended[to] = false;
             self.signal_candidates_again(to);
@@ -339,9 +354,15 @@ impl Sim {
         // The answer to an offer that was replaced is of no use.
         if agent.state() != State::Closed && agent.local_parameters().username_fragment == to_ufrag
         {
-            agent.start(self.now, remote).expect("good parameters");
-            self.apply_end(to);
+            self.start(to, remote);
         }
+    }
+
+    fn start(&mut self, side: usize, remote: Parameters) {
+        self.told[side].started = Some(self.now);
+        let started = self.peers[side].agent.start(self.now, remote);
+        started.expect("good parameters");
+        self.apply_end(side);
     }
 
     /// Lets time pass.
