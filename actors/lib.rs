@@ -52,7 +52,8 @@ pub use proto::dtls::{
 };
 pub use proto::gather::IceServer;
 pub use proto::ice::{
-    Candidate as IceCandidate, Parameters as IceParameters, Role as IceRole, SelectedPair,
+    Candidate as IceCandidate, CandidateOrEnd as IceCandidateOrEnd, Parameters as IceParameters,
+    Role as IceRole, SelectedPair,
 };
 pub use proto::sctp::{
     Capabilities as SctpCapabilities, ChannelOptions as DataChannelOptions, Message,

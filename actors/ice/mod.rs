@@ -54,7 +54,10 @@ impl IceActor {
     ) -> IceActor {
         let role = **scope.ice.role.load();
         let local = scope.gatherer.parameters.load().as_ref().clone();
-        let agent = Agent::with_parameters(scope.config.ice.clone(), role, local, scope.random());
+        let config = scope.config.ice.clone();
+        let mut agent = Agent::with_parameters(config, role, local, scope.random());
+        let gathered = scope.gatherer.state.get() == IceGathererState::Complete;
+        agent.set_gathering(now(), !gathered);
         IceActor {
             alarm: Alarm::start(ctx),
             scope,
@@ -78,16 +81,27 @@ impl IceActor {
         for (path, segments) in &batch {
             count += segments.count();
             bytes += segments.len();
-            let authenticated = self.agent.handle_data(now, path);
+            // Asked once for all datagrams of a path; a check among them may make it `true`.
+            let mut believed = false;
+            let (mut packets, mut size) = (0, 0);
             for datagram in segments.iter() {
                 match classify(&datagram) {
                     Some(Kind::Stun) => self.agent.handle_datagram(now, *path, &datagram),
-                    Some(Kind::Dtls) if authenticated || self.agent.handle_data(now, path) => {
-                        datagrams.push(datagram);
+                    Some(Kind::Dtls) => {
+                        believed = believed || self.agent.handle_data(now, path);
+                        if believed {
+                            packets += 1;
+                            size += datagram.len();
+                            datagrams.push(datagram);
+                        } else {
+                            metrics.ice.unauthenticated.increment(1);
+                        }
                     }
-                    Some(Kind::Dtls) => metrics.ice.unauthenticated.increment(1),
                     _ => metrics.ice.unknown_protocol.increment(1),
                 }
+            }
+            if packets > 0 {
+                self.agent.count_received(path, packets, size);
             }
         }
         metrics
@@ -281,7 +295,7 @@ impl Handler<GathererToIce> for IceActor {
                 self.bases.push((candidate.clone(), base));
                 self.agent.add_local_candidate(now(), candidate, base);
             }
-            GathererToIce::Complete => {}
+            GathererToIce::Complete => self.agent.set_gathering(now(), false),
             GathererToIce::BaseLost(base) => {
                 self.bases.retain(|(_, b)| *b != base);
                 self.agent.remove_local_base(now(), base);
@@ -289,6 +303,8 @@ impl Handler<GathererToIce> for IceActor {
             GathererToIce::RestartWanted => self.send_event(IceTransportEvent::RestartNeeded),
             GathererToIce::SendFailed(path) => self.agent.handle_send_error(now(), path),
             GathererToIce::Restarting => {
+                // First, so that an agent without candidates does not give up.
+                self.agent.set_gathering(now(), true);
                 for (_, base) in std::mem::take(&mut self.bases) {
                     self.agent.remove_local_base(now(), base);
                 }
@@ -316,6 +332,7 @@ impl Handler<DtlsToIce> for IceActor {
             Some(path) => {
                 let metrics = self.scope.metrics.actor(ActorKind::Ice);
                 metrics.traffic(Direction::Out, count, bytes);
+                self.agent.count_sent(count, bytes);
                 self.gatherer
                     .do_send(IceToGatherer::Data { path, segments });
             }

@@ -302,6 +302,18 @@ struct CandidateInit {
     username_fragment: Option<String>,
 }
 
+impl CandidateInit {
+    fn candidate(self) -> Result<Candidate, CandidateError> {
+        let candidate: Candidate = self.candidate.parse()?;
+        Ok(Candidate {
+            sdp_mid: self.sdp_mid,
+            sdp_m_line_index: self.sdp_m_line_index,
+            username_fragment: self.username_fragment.or(candidate.username_fragment),
+            ..candidate
+        })
+    }
+}
+
 impl Serialize for Candidate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         CandidateInit {
@@ -316,14 +328,30 @@ impl Serialize for Candidate {
 
 impl<'de> Deserialize<'de> for Candidate {
     /// An empty `candidate`, which means the end of candidates, is an error here: it is no
-    /// candidate.
+    /// candidate. [`CandidateOrEnd`] takes both.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Candidate, D::Error> {
         let init = CandidateInit::deserialize(deserializer)?;
-        let mut candidate: Candidate = init.candidate.parse().map_err(de::Error::custom)?;
-        candidate.sdp_mid = init.sdp_mid;
-        candidate.sdp_m_line_index = init.sdp_m_line_index;
-        candidate.username_fragment = init.username_fragment.or(candidate.username_fragment);
-        Ok(candidate)
+        init.candidate().map_err(de::Error::custom)
+    }
+}
+
+/// What a browser's `icecandidate` event brings: a candidate or, with an empty `candidate` or as
+/// `null`, the end of them (W3C webrtc-pc §4.4.1.6).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CandidateOrEnd(pub Option<Candidate>);
+
+impl From<CandidateOrEnd> for Option<Candidate> {
+    fn from(CandidateOrEnd(candidate): CandidateOrEnd) -> Option<Candidate> {
+        candidate
+    }
+}
+
+impl<'de> Deserialize<'de> for CandidateOrEnd {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CandidateOrEnd, D::Error> {
+        let init = Option::<CandidateInit>::deserialize(deserializer)?;
+        let init = init.filter(|init| !init.candidate.is_empty());
+        let candidate = init.map(CandidateInit::candidate).transpose();
+        candidate.map(CandidateOrEnd).map_err(de::Error::custom)
     }
 }
 

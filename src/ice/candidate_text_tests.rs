@@ -140,6 +140,18 @@ fn json_is_the_browsers() {
             .sdp_mid
             .is_none()
     );
+    let ends = [
+        "null",
+        r#"{"candidate":"","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"abcd"}"#,
+    ];
+    for end in ends {
+        let end: CandidateOrEnd = serde_json::from_str(end).unwrap();
+        assert_eq!(Option::<Candidate>::from(end), None);
+    }
+    let one: CandidateOrEnd = serde_json::from_str(json).unwrap();
+    assert_eq!(one, CandidateOrEnd(Some(candidate)));
+    let error = serde_json::from_str::<CandidateOrEnd>(r#"{"candidate":"x"}"#).unwrap_err();
+    assert!(error.to_string().contains("candidate:"), "{error}");
     let error = serde_json::from_str::<Candidate>(r#"{"candidate":""}"#).unwrap_err();
     assert!(error.to_string().contains("candidate:"), "{error}");
 }

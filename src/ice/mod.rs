@@ -57,7 +57,7 @@ mod transactions;
 
 pub use agent::Agent;
 pub use candidate::{Address, Candidate, CandidateType, TcpType};
-pub use candidate_text::{CandidateError, MAX_CANDIDATE_LINE};
+pub use candidate_text::{CandidateError, CandidateOrEnd, MAX_CANDIDATE_LINE};
 pub use config::Config;
 pub use event::{CandidateRejected, Event, FailureReason, SelectedPair, StartError, Transmit};
 pub use pair::{PairCounters, PairState};

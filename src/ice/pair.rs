@@ -54,6 +54,14 @@ pub struct PairCounters {
     pub total_round_trip_time: Duration,
     /// How many round trips that were.
     pub round_trips: u64,
+    /// Datagrams of data sent, as the owner said (checks are not data).
+    pub packets_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Datagrams of data that came and were believed.
+    pub packets_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
 }
 
 /// Names a pair for as long as the agent lives.

@@ -261,6 +261,26 @@ impl Agent {
         known
     }
 
+    /// Counts data that was sent on the pair in use, for its [`PairStats`].
+    pub fn count_sent(&mut self, packets: usize, bytes: usize) {
+        if let Some(pair) = self.active.and_then(|id| self.checklist.get_mut(id)) {
+            pair.counters.packets_sent += packets as u64;
+            pair.counters.bytes_sent += bytes as u64;
+        }
+    }
+
+    /// Counts data that came on a path and was [believed](Self::handle_data).
+    pub fn count_received(&mut self, path: &Path, packets: usize, bytes: usize) {
+        let of_path = |p: &&mut Pair| p.path == *path;
+        // Two generations may have a pair of the same path: the one in use counts.
+        let active = self.active;
+        let pairs = self.checklist.iter_mut().filter(of_path);
+        if let Some(pair) = pairs.max_by_key(|p| (Some(p.id) == active, p.id)) {
+            pair.counters.packets_received += packets as u64;
+            pair.counters.bytes_received += bytes as u64;
+        }
+    }
+
     fn active_pair(&self) -> Option<&Pair> {
         self.checklist.get(self.active?)
     }

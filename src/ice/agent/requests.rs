@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::super::candidate::{Candidate, CandidateType, priority};
 use super::super::checklist::Added;
 use super::super::event::Event;
-use super::super::pair::{PairId, PairState};
+use super::super::pair::{Pair, PairId, PairState};
 use super::super::parameters::Credentials;
 use super::super::state::{Role, State};
 use super::super::stats::Dropped;
@@ -170,7 +170,7 @@ impl Agent {
         path: Path,
         request: &Request,
     ) -> Result<(), Dropped> {
-        let id = self.pair_of_check(path, request)?;
+        let id = self.pair_of_check(now, path, request)?;
         let nominates = request.use_candidate && self.role == Role::Controlled;
         let Some(pair) = self.checklist.get_mut(id) else {
             return Ok(());
@@ -202,19 +202,26 @@ impl Agent {
         Ok(())
     }
 
-    fn pair_of_check(&mut self, path: Path, request: &Request) -> Result<PairId, Dropped> {
-        let generation = self.current.number();
+    fn pair_of_check(
+        &mut self,
+        now: Instant,
+        path: Path,
+        request: &Request,
+    ) -> Result<PairId, Dropped> {
+        let (role, generation) = (self.role, self.current.number());
         if let Some(pair) = self.checklist.find(generation, &path) {
             return Ok(pair.id);
         }
-        let remote = self.remote_of_check(path, request)?;
+        let remote = self.remote_of_check(now, path, request)?;
         let local = self.candidate_of_base(path.local, path.protocol).cloned();
         let local = local.ok_or(Dropped::UnknownBase)?;
-        let kept = self.active;
-        match self
-            .checklist
-            .add(self.role, generation, path, &local, &remote, kept)
-        {
+        let (list, kept) = (&mut self.checklist, self.active);
+        let mut added = list.add(role, generation, path, &local, &remote, kept);
+        if added == Added::Full && self.forget_a_dead_source(now) {
+            let list = &mut self.checklist;
+            added = list.add(role, generation, path, &local, &remote, kept);
+        }
+        match added {
             Added::New(id) => Ok(id),
             Added::Redundant | Added::Full => Err(Dropped::TooMany),
         }
@@ -223,6 +230,7 @@ impl Agent {
     /// The remote candidate of a check's source, learnt if need be (RFC 8445 §7.3.1.3).
     fn remote_of_check(
         &mut self,
+        now: Instant,
         path: Path,
         request: &Request,
     ) -> Result<Arc<Candidate>, Dropped> {
@@ -239,8 +247,10 @@ impl Agent {
         if let Some(known) = self.current.candidates.iter().find(same) {
             return Ok(known.clone());
         }
-        if self.current.candidates.len() >= self.config.max_remote_candidates {
-            self.forget_a_failed_source()?;
+        if self.current.candidates.len() >= self.config.max_remote_candidates
+            && !self.forget_a_dead_source(now)
+        {
+            return Err(Dropped::TooMany);
         }
         let priority = request
             .priority
@@ -254,23 +264,33 @@ impl Agent {
         Ok(learnt)
     }
 
-    /// Makes room: of the addresses that were learnt, one with which nothing works goes.
-    fn forget_a_failed_source(&mut self) -> Result<(), Dropped> {
-        let useless = |c: &Arc<Candidate>| {
-            c.kind == CandidateType::PeerReflexive
-                && self
-                    .checklist
-                    .iter()
-                    .filter(|pair| Arc::ptr_eq(&pair.remote, c))
-                    .all(|pair| pair.state == PairState::Failed)
+    /// Makes room: of the addresses that were learnt, one goes with which nothing works, or has
+    /// worked for as long as consent lasts. `false` when there is none.
+    fn forget_a_dead_source(&mut self, now: Instant) -> bool {
+        let in_use = [self.active, self.selected, self.nominating];
+        let is_dead = |pair: &Pair| match pair.state {
+            PairState::Failed => true,
+            PairState::Succeeded => {
+                !in_use.contains(&Some(pair.id)) && !self.has_consent(now, pair.id)
+            }
+            _ => false,
         };
-        let position = self.current.candidates.iter().position(useless);
-        let gone = self
-            .current
-            .candidates
-            .remove(position.ok_or(Dropped::TooMany)?);
+        let pairs_of = |c: &Arc<Candidate>| {
+            let c = c.clone();
+            let of_source = move |pair: &&Pair| Arc::ptr_eq(&pair.remote, &c);
+            self.checklist.iter().filter(of_source)
+        };
+        let dead = |c: &&Arc<Candidate>| {
+            c.kind == CandidateType::PeerReflexive && pairs_of(c).all(is_dead)
+        };
+        let last_answer = |c: &&Arc<Candidate>| pairs_of(c).filter_map(|p| p.last_answer).max();
+        let candidates = self.current.candidates.iter();
+        let Some(gone) = candidates.filter(dead).min_by_key(last_answer).cloned() else {
+            return false;
+        };
+        self.current.candidates.retain(|c| !Arc::ptr_eq(c, &gone));
         self.checklist
             .retain(|pair| !Arc::ptr_eq(&pair.remote, &gone));
-        Ok(())
+        true
     }
 }
