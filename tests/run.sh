@@ -24,6 +24,7 @@ deny 10
 purity 10
 test 25
 features 10
+fuzz 15
 release 20
 loopback 6
 embed 6
@@ -46,10 +47,21 @@ engines='dimpl webrtc-dtls'
 
 # Only here is anything downloaded for cargo, apart from cargo-deny and its database.
 stage_fetch() {
-    if cargo fetch --locked --quiet 2>/dev/null; then return; fi
+    fetch --locked
+    fetch_for_fuzzing
+}
+
+fetch() {
+    if CARGO_NET_OFFLINE=false cargo fetch --quiet "$@" 2>/dev/null; then return; fi
     # Without a network it is enough that everything was downloaded before.
-    cargo fetch --locked --offline --quiet 2>/dev/null ||
-        fail "the crates of Cargo.lock can neither be downloaded nor are they all here"
+    cargo fetch --offline --quiet "$@" 2>/dev/null ||
+        fail "the crates of Cargo.lock can neither be downloaded nor are they all here ($*)"
+}
+
+# The same versions as here, and libFuzzer besides.
+fetch_for_fuzzing() {
+    cp Cargo.lock tests/fuzz/Cargo.lock
+    fetch --manifest-path tests/fuzz/Cargo.toml
 }
 
 stage_fmt() {
@@ -96,6 +108,53 @@ stage_features() {
         echo "check: --no-default-features --features '$features'"
         cargo check --quiet --lib --locked --no-default-features --features "$features"
     done
+}
+
+# Each target for some seconds, always from the same seed; with RTC_LONG=1 for a minute, from any. The
+# instrumentation is that of cargo-fuzz, less AddressSanitizer: it is what needs a nightly compiler,
+# and there is no unsafe code for it to watch.
+stage_fuzz() {
+    need c++ g++
+    fetch_for_fuzzing
+    local flags='--cfg fuzzing -Cpasses=sancov-module -Cdebug-assertions -Ccodegen-units=1' option
+    for option in level=4 inline-8bit-counters pc-table trace-compares; do
+        flags="$flags -Cllvm-args=-sanitizer-coverage-$option"
+    done
+    local host name pid pids=() bad=0
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    # With a target, build scripts and macros are not instrumented.
+    RUSTFLAGS=$flags CARGO_TARGET_DIR=$target/fuzz cargo build --bins --target "$host" \
+        --manifest-path tests/fuzz/Cargo.toml
+    for name in tests/fuzz/fuzz_targets/*.rs; do
+        name=$(basename "$name" .rs)
+        if ! grep -q "^name = \"$name\"" tests/fuzz/Cargo.toml; then
+            fail "fuzz $name: it has no [[bin]] in tests/fuzz/Cargo.toml"
+        fi
+        fuzz "$name" "$target/fuzz/$host/debug/$name" &
+        pids+=($!)
+        if [ ${#pids[@]} -ge "$(nproc)" ]; then
+            wait "${pids[0]}" || bad=1
+            pids=("${pids[@]:1}")
+        fi
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || bad=1; done
+    return $bad
+}
+
+fuzz() {
+    local name=$1 binary=$2 log=$logs/fuzz/$1.log seconds=8 seed=1
+    if [ -n "${RTC_LONG:-}" ]; then seconds=60 seed=0; fi
+    # What was found worth keeping stays for the next run.
+    mkdir -p "$logs/fuzz" "$target/fuzz/corpus/$name"
+    if "$binary" "$target/fuzz/corpus/$name" -max_total_time=$seconds -seed=$seed -timeout=10 \
+        -rss_limit_mb=1024 -artifact_prefix="$logs/fuzz/$name-" >"$log" 2>&1
+    then
+        echo "ok      fuzz $name: $(tail -n 1 "$log")"
+    else
+        tail -n 60 "$log" >&2
+        echo "FAILED  fuzz $name: what failed is in $logs/fuzz" >&2
+        return 1
+    fi
 }
 
 stage_release() {
