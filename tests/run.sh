@@ -142,7 +142,7 @@ stage_fuzz() {
 }
 
 fuzz() {
-    local name=$1 binary=$2 log=$logs/fuzz/$1.log seconds=8 seed=1
+    local name=$1 binary=$2 log=$logs/fuzz/$1.log seconds=5 seed=1
     if [ -n "${RTC_LONG:-}" ]; then seconds=60 seed=0; fi
     # What was found worth keeping stays for the next run.
     mkdir -p "$logs/fuzz" "$target/fuzz/corpus/$name"

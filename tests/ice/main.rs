@@ -11,6 +11,7 @@ mod connect;
 mod consent;
 mod forge;
 mod hostile;
+mod mux;
 mod nat;
 mod random;
 mod restart;

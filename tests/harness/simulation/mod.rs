@@ -7,6 +7,7 @@
 //!   network and the Internet, [`servers::Servers`] the STUN and TURN servers on it.
 //! - [`peer::Peer`] is an ICE agent with sockets on a host, and [`sim::Sim`] two of them with
 //!   signalling between them, driven to any virtual time.
+//! - [`shared_port::World`] is any number of them, some of which share a port.
 //!
 //! A seed replays a run exactly.
 
@@ -17,6 +18,7 @@ pub(crate) mod nat;
 pub(crate) mod network;
 pub(crate) mod peer;
 pub(crate) mod servers;
+pub(crate) mod shared_port;
 pub(crate) mod sim;
 pub(crate) mod turn_server;
 

@@ -106,6 +106,17 @@ impl Nat {
         self.mappings.clear();
     }
 
+    /// Gives two inner addresses each other's public ports, as chance may after a restart.
+    pub(crate) fn swap(&mut self, a: SocketAddr, b: SocketAddr) {
+        for mapping in &mut self.mappings {
+            if mapping.inner == a {
+                mapping.inner = b;
+            } else if mapping.inner == b {
+                mapping.inner = a;
+            }
+        }
+    }
+
     /// The public source of a datagram that goes out.
     pub(crate) fn outbound(
         &mut self,

@@ -127,6 +127,11 @@ impl Network {
         });
     }
 
+    /// The host and its interfaces are gone; what it sent is still under way.
+    pub(crate) fn remove_host(&mut self, host: HostId) {
+        self.interfaces.retain(|i| i.host != host);
+    }
+
     pub(crate) fn nat(&mut self, lan: LanId) -> &mut Nat {
         self.nats[lan.0]
             .as_mut()

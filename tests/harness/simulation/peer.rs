@@ -108,12 +108,17 @@ impl Peer {
     pub(crate) fn open(&mut self, now: Instant, ip: IpAddr) -> SocketAddr {
         self.port += 1;
         let base = SocketAddr::new(ip, self.port);
+        self.open_at(now, base);
+        base
+    }
+
+    /// Opens a socket at an address, perhaps one that it shares with other peers.
+    pub(crate) fn open_at(&mut self, now: Instant, base: SocketAddr) {
         self.sockets.push(base);
         // RFC 8445 §5.1.2.1: each interface has a preference of its own.
         let preference = 65_535 - self.sockets.len() as u16;
         let host = Candidate::host(base, Protocol::Udp).with_local_preference(preference);
         self.add(now, host, base);
-        base
     }
 
     pub(crate) fn sockets(&self) -> &[SocketAddr] {

@@ -1,0 +1,410 @@
+//! The ICE transport over real sockets: scenarios 12 and 13, and what outlives its failure.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_rtc::{
+    Config, DataChannel, DtlsTransport, DtlsTransportState, GatherOptions, IceCandidate, IceError,
+    IceGatherer, IceParameters, IceRole, IceServer, IceTransport, IceTransportState, MuxError,
+    Runtime, SctpTransport, SctpTransportState, StartError, TransportError, UdpMode,
+};
+use tokio::net::UdpSocket;
+
+/// Nothing here may take longer; a test that hangs fails instead.
+const LIMIT: Duration = Duration::from_secs(40);
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, future)
+        .await
+        .expect("took too long")
+}
+
+fn config() -> Config {
+    Config {
+        workers: 1,
+        loopback: true,
+        ..Config::default()
+    }
+}
+
+fn runtime(config: Config) -> Runtime {
+    Runtime::builder().config(config).start().unwrap()
+}
+
+/// The four transports of a session; candidates are found.
+struct Stack {
+    gatherer: IceGatherer,
+    ice: IceTransport,
+    dtls: DtlsTransport,
+    sctp: SctpTransport,
+}
+
+async fn stack(rtc: &Runtime, role: IceRole) -> Stack {
+    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    within(gatherer.gather(Some(vec![]))).await.unwrap();
+    let ice = IceTransport::new(&gatherer).unwrap();
+    ice.set_role(role);
+    let dtls = DtlsTransport::new(&ice).unwrap();
+    let sctp = SctpTransport::new(&dtls).unwrap();
+    Stack {
+        gatherer,
+        ice,
+        dtls,
+        sctp,
+    }
+}
+
+fn stranger() -> IceParameters {
+    IceParameters {
+        username_fragment: "stranger".into(),
+        password: "0123456789012345678901".into(),
+        ice_lite: false,
+    }
+}
+
+fn host(address: SocketAddr) -> IceCandidate {
+    IceCandidate::host(address, actix_rtc::proto::net::Protocol::Udp)
+}
+
+/// Someone who receives and never answers.
+async fn silent() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// Waits until every session of the runtime is gone.
+async fn all_gone(rtc: &Runtime) {
+    within(async {
+        while rtc.session_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn scenario_12_stop_while_candidates_are_gathered() {
+    let rtc = runtime(config());
+    let (_server, address) = silent().await;
+    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let ice = IceTransport::new(&gatherer).unwrap();
+    let servers = vec![IceServer::stun(format!("stun:{address}"))];
+    let gathering = tokio::spawn({
+        let gatherer = gatherer.clone();
+        async move { gatherer.gather(Some(servers)).await }
+    });
+    within(async {
+        while gatherer.local_candidates().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    within(ice.stop()).await;
+    assert_eq!(ice.state(), IceTransportState::Closed);
+    assert_eq!(
+        within(ice.start(stranger())).await,
+        Err(IceError::Closed),
+        "closed for good"
+    );
+    drop((ice, gatherer));
+    gathering.abort();
+    let _ = gathering.await;
+    all_gone(&rtc).await;
+}
+
+#[tokio::test]
+async fn scenario_12_stop_during_checks_ends_the_start_that_waits() {
+    let rtc = runtime(config());
+    let stack = stack(&rtc, IceRole::Controlling).await;
+    let (peer, address) = silent().await;
+    stack.ice.add_remote_candidate(host(address));
+    let start = tokio::spawn({
+        let ice = stack.ice.clone();
+        async move { ice.start(stranger()).await }
+    });
+    // The first check is there.
+    within(peer.recv_from(&mut [0; 1500])).await.unwrap();
+    assert_eq!(stack.ice.state(), IceTransportState::Checking);
+    // Twice at once, and then again.
+    within(async { tokio::join!(stack.ice.stop(), stack.ice.stop()) }).await;
+    assert_eq!(within(start).await.unwrap(), Err(IceError::Closed));
+    within(stack.ice.stop()).await;
+    assert_eq!(stack.ice.state(), IceTransportState::Closed);
+    assert_eq!(stack.dtls.state(), DtlsTransportState::Closed);
+    assert_eq!(stack.sctp.state(), SctpTransportState::Closed);
+    drop(stack);
+    all_gone(&rtc).await;
+}
+
+#[tokio::test]
+async fn scenario_12_stop_from_inside_an_event_callback() {
+    let rtc = runtime(config());
+    let stack = stack(&rtc, IceRole::Controlling).await;
+    let (_peer, address) = silent().await;
+    let ice = stack.ice.clone();
+    stack.ice.on_state_change(move |state| {
+        if state == IceTransportState::Checking {
+            let ice = ice.clone();
+            // On the session's own worker thread, where the callback runs.
+            tokio::task::spawn_local(async move { ice.stop().await });
+        }
+    });
+    stack.ice.add_remote_candidate(host(address));
+    let started = within(stack.ice.start(stranger())).await;
+    assert_eq!(started, Err(IceError::Closed));
+    assert_eq!(stack.ice.state(), IceTransportState::Closed);
+    // The callback holds a handle: closing by name frees the session all the same.
+    drop(stack);
+    all_gone(&rtc).await;
+}
+
+/// Carries datagrams between two sides of which each knows only it, until it is cut.
+struct Middle {
+    address: SocketAddr,
+    cut: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Middle {
+    /// Whatever does not come from `second` comes from the first side.
+    async fn before(second: SocketAddr) -> Middle {
+        let (socket, address) = silent().await;
+        let cut = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn({
+            let cut = cut.clone();
+            async move {
+                let (mut buffer, mut first) = ([0; 2048], None);
+                loop {
+                    let Ok((len, from)) = socket.recv_from(&mut buffer).await else {
+                        continue;
+                    };
+                    if from != second {
+                        first = Some(from);
+                    }
+                    let to = if from == second { first } else { Some(second) };
+                    if let Some(to) = to.filter(|_| !cut.load(Ordering::SeqCst)) {
+                        let _ = socket.send_to(&buffer[..len], to).await;
+                    }
+                }
+            }
+        });
+        Middle { address, cut, task }
+    }
+
+    fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Middle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Two stacks that are connected over someone in the middle, with a channel between them.
+struct Pair {
+    one: Stack,
+    two: Stack,
+    middle: Middle,
+    channels: [DataChannel; 2],
+}
+
+async fn connected(rtc: &Runtime) -> Pair {
+    let one = stack(rtc, IceRole::Controlling).await;
+    let two = stack(rtc, IceRole::Controlled).await;
+    let candidates = two.gatherer.local_candidates();
+    let mut addresses = candidates.iter().filter_map(IceCandidate::socket_addr);
+    let loopback = addresses.find(|a| a.ip() == Ipv4Addr::LOCALHOST).unwrap();
+    let middle = Middle::before(loopback).await;
+    one.ice.add_remote_candidate(host(middle.address));
+    let start = async |near: &Stack, far: &Stack| {
+        let (parameters, dtls) = (far.gatherer.local_parameters(), far.dtls.local_parameters());
+        near.ice.start(parameters).await.unwrap();
+        near.dtls.start(dtls).await.unwrap();
+        let capabilities = SctpTransport::capabilities();
+        near.sctp.start(capabilities, None).await.unwrap();
+    };
+    within(async { tokio::join!(start(&one, &two), start(&two, &one)) }).await;
+    let near = one.sctp.create_data_channel("one", Default::default());
+    let near = within(near).await.unwrap();
+    let far = within(two.sctp.accept()).await.unwrap();
+    Pair {
+        one,
+        two,
+        middle,
+        channels: [near, far],
+    }
+}
+
+impl Pair {
+    async fn expect_message(&self, text: &str) {
+        let [near, far] = &self.channels;
+        within(near.send(text)).await.unwrap();
+        assert_eq!(within(far.recv()).await, Some(text.into()));
+    }
+
+    /// Cuts the connection and waits until both sides have failed.
+    async fn fail(&self) {
+        self.middle.cut(true);
+        for stack in [&self.one, &self.two] {
+            let mut events = stack.ice.events();
+            within(async {
+                while stack.ice.state() != IceTransportState::Failed {
+                    events.next().await.expect("the session lives");
+                }
+            })
+            .await;
+        }
+    }
+}
+
+/// Consent that ends soon, for a test that waits for it.
+fn impatient() -> actix_rtc::proto::ice::Config {
+    actix_rtc::proto::ice::Config {
+        consent_interval: Duration::from_secs(1),
+        consent_timeout: Duration::from_secs(5),
+        disconnected_timeout: Duration::from_secs(2),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends_it() {
+    let rtc = runtime(Config {
+        ice: impatient(),
+        ..config()
+    });
+    let pair = connected(&rtc).await;
+    pair.expect_message("before").await;
+    pair.fail().await;
+    for stack in [&pair.one, &pair.two] {
+        assert_eq!(stack.dtls.state(), DtlsTransportState::Connected);
+        assert_eq!(stack.sctp.state(), SctpTransportState::Connected);
+        let failure = stack.ice.failure().expect("it says why");
+        assert_eq!(failure.reason.as_str(), "consent_expired");
+    }
+    // Sent while nothing flows: it waits.
+    within(pair.channels[0].send("meanwhile")).await.unwrap();
+
+    pair.middle.cut(false);
+    let [ours, theirs] = [&pair.one, &pair.two].map(|stack| stack.ice.restart());
+    let (ours, theirs) = within(async { tokio::join!(ours, theirs) }).await;
+    let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+    pair.one.ice.add_remote_candidate(host(pair.middle.address));
+    let both = async { tokio::join!(pair.one.ice.start(theirs), pair.two.ice.start(ours)) };
+    let (one, two) = within(both).await;
+    assert_eq!((one, two), (Ok(()), Ok(())));
+    let far = &pair.channels[1];
+    assert_eq!(within(far.recv()).await, Some("meanwhile".into()));
+    pair.expect_message("after").await;
+}
+
+#[tokio::test]
+async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_grace() {
+    let rtc = runtime(Config {
+        ice: impatient(),
+        ice_grace: Duration::from_secs(1),
+        ..config()
+    });
+    let pair = connected(&rtc).await;
+    pair.fail().await;
+    let closed = |stack: &Stack| {
+        let (ice, dtls) = (stack.ice.clone(), stack.dtls.clone());
+        async move {
+            let mut events = ice.events();
+            while ice.state() != IceTransportState::Closed {
+                if events.next().await.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(ice.state(), IceTransportState::Closed);
+            assert_eq!(dtls.state(), DtlsTransportState::Closed);
+        }
+    };
+    within(async { tokio::join!(closed(&pair.one), closed(&pair.two)) }).await;
+    all_gone(&rtc).await;
+}
+
+#[tokio::test]
+async fn scenario_13_nobody_at_a_port_is_no_other_sessions_concern() {
+    // One socket for all sessions: what the system reports on it is about any of them.
+    let rtc = runtime(Config {
+        udp: UdpMode::Mux {
+            ip: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+        },
+        ..config()
+    });
+    let own = || GatherOptions {
+        own_sockets: true,
+        ..GatherOptions::default()
+    };
+    let [near, far] = [own(), GatherOptions::default()].map(|o| rtc.session(o).unwrap());
+    within(async {
+        let offer = near.offer().await.unwrap();
+        let answer = far.accept(&offer).await.unwrap();
+        near.set_answer(&answer).await.unwrap();
+        near.connected().await.unwrap();
+        far.connected().await.unwrap();
+    })
+    .await;
+    let channel = within(near.create_data_channel("echo", Default::default()));
+    let channel = channel.await.unwrap();
+    let echo = within(far.accept_data_channel()).await.unwrap();
+
+    // Ports at which nobody is: every check to them comes back as an ICMP error.
+    let unlucky = stack(&rtc, IceRole::Controlling).await;
+    for _ in 0..10 {
+        let (socket, address) = silent().await;
+        drop(socket);
+        unlucky.ice.add_remote_candidate(host(address));
+    }
+    unlucky.ice.add_remote_candidate(None);
+    let start = tokio::spawn({
+        let ice = unlucky.ice.clone();
+        async move { ice.start(stranger()).await }
+    });
+    for i in 0..200 {
+        within(channel.send(format!("{i}"))).await.unwrap();
+        let arrived = within(echo.recv()).await;
+        assert_eq!(arrived, Some(format!("{i}").into()), "message {i}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for session in [&near, &far] {
+        assert_eq!(session.failure(), None);
+    }
+    within(unlucky.ice.stop()).await;
+    let ended = within(start).await.unwrap();
+    let none_works = |e: &TransportError| e.reason.as_str() == "checks_failed";
+    match ended {
+        Err(IceError::Closed) => {}
+        Err(IceError::Failed(error)) if none_works(&error) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn scenario_13_a_busy_port_is_an_error_with_that_reason() {
+    let (_socket, address) = silent().await;
+    let busy = Config {
+        udp: UdpMode::Mux {
+            ip: address.ip(),
+            port: address.port(),
+        },
+        ..config()
+    };
+    let error = Runtime::builder().config(busy).start().unwrap_err();
+    let StartError::Udp(MuxError::Bind {
+        address: at,
+        source,
+    }) = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!((at, source.kind()), (address, ErrorKind::AddrInUse));
+}
