@@ -332,7 +332,9 @@ impl Handler<DtlsToIce> for IceActor {
             Some(path) => {
                 let metrics = self.scope.metrics.actor(ActorKind::Ice);
                 metrics.traffic(Direction::Out, count, bytes);
-                self.agent.count_sent(count, bytes);
+                if self.agent.note_sent(now(), count, bytes) {
+                    self.alarm.set(self.agent.poll_timeout());
+                }
                 self.gatherer
                     .do_send(IceToGatherer::Data { path, segments });
             }

@@ -34,9 +34,9 @@ pub struct Config {
     /// How long the pair in use may leave checks unanswered until the state is `disconnected`.
     /// Default 5 s. Shorter says it sooner, and on lossy links wrongly.
     pub disconnected_timeout: Duration,
-    /// After data came in on the pair in use, how long a silence makes the agent probe it.
-    /// Default 400 ms. It finds a NAT that gave the peer another port within a second, and costs
-    /// one check at each end of a burst of data.
+    /// After data came in, or went out, on the pair in use, how long a silence makes the agent
+    /// probe it. Default 400 ms. It finds a NAT that gave a side another port within a second, and
+    /// costs one check at each end of a burst of data.
     pub silence_probe: Duration,
     /// At most so many candidate pairs (RFC 8445 §6.1.2.5). Default 100.
     pub max_pairs: usize,

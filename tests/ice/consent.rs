@@ -111,6 +111,21 @@ fn scenario_7_with_data_flowing_the_silence_is_seen_sooner() {
 }
 
 #[test]
+fn scenario_7_data_that_only_goes_one_way_costs_few_checks() {
+    let mut sim = Sim::connected(8);
+    let before = requests(&sim, A).len();
+    for _ in 0..3000 {
+        let (now, peer) = (sim.now, &mut sim.peers[A]);
+        peer.send_data(now, &mut sim.net, b"\x80data");
+        sim.run(ms(20));
+    }
+    let checks = requests(&sim, A).len() - before;
+    // Of consent alone there are 10 to 15 in a minute.
+    assert!(checks <= 40, "{checks} checks in a minute");
+    sim.expect_states([State::Completed; 2]);
+}
+
+#[test]
 fn scenario_7_thirty_seconds_after_the_last_valid_answer_nothing_is_sent_any_more() {
     let mut sim = Sim::connected(4);
     sim.run(secs(60));

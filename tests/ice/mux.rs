@@ -115,7 +115,7 @@ fn two_sessions_between_the_same_two_shared_ports_and_the_second_waits_for_the_f
             .iter()
             .all(|port| port.taken > 0 && port.moved == 0)
     );
-    first.map(|side| world.close(side));
+    first.into_iter().for_each(|side| world.close(side));
     expect_private(&mut world, second);
 }
 

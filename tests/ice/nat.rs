@@ -74,10 +74,22 @@ fn show(table: &[(String, Vec<String>)]) {
     }
 }
 
+/// Rows and columns: public, full cone, restricted, port-restricted, address-dependent, symmetric.
+const DIRECT: [&str; 6] = [
+    "host-host host-srflx host-srflx host-srflx host-prflx host-prflx",
+    "srflx-host srflx-srflx srflx-srflx srflx-srflx srflx-prflx srflx-prflx",
+    "srflx-host srflx-srflx srflx-srflx srflx-srflx srflx-prflx srflx-prflx",
+    "srflx-host srflx-srflx srflx-srflx srflx-srflx - -",
+    "prflx-host prflx-srflx prflx-srflx - - -",
+    "prflx-host prflx-srflx prflx-srflx - - -",
+];
+
 #[test]
 fn scenario_6_the_matrix_of_translators() {
     let table = matrix(false);
     show(&table);
+    let shown: Vec<_> = table.iter().map(|(_, row)| row.join(" ")).collect();
+    assert_eq!(shown, DIRECT);
     for (a, (name, row)) in kinds().into_iter().zip(&table) {
         for (b, outcome) in kinds().into_iter().zip(row) {
             assert_eq!(outcome != "-", meet(a, b), "{name} with {b:?}");
@@ -89,9 +101,13 @@ fn scenario_6_the_matrix_of_translators() {
 fn scenario_6_with_a_relay_every_combination_connects() {
     let table = matrix(true);
     show(&table);
-    for (name, row) in &table {
-        for (outcome, other) in row.iter().zip(kinds()) {
-            assert_ne!(outcome, "-", "{name} with {other:?}");
+    for ((name, row), direct) in table.iter().zip(DIRECT) {
+        let direct = direct.split(' ');
+        for ((outcome, direct), other) in row.iter().zip(direct).zip(kinds()) {
+            // The relay is used where there is no other way, and only there.
+            let relayed = outcome.contains("relay");
+            assert_eq!(relayed, direct == "-", "{name} with {other:?}: {outcome}");
+            assert!(relayed || outcome == direct, "{name} with {other:?}");
         }
     }
 }
@@ -209,6 +225,29 @@ fn scenario_6_media_goes_on_within_a_second_of_a_rebinding() {
                 assert!(times.len() > 90, "{kind:?}: {i} received {}", times.len());
                 let history = sim.peers[i].state_names();
                 assert!(!history.contains(&State::Disconnected), "{history:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn scenario_6_data_that_begins_again_after_a_rebinding_flows_within_a_second() {
+    for moving in [A, B] {
+        for pause in [ms(600), secs(2), secs(30)] {
+            let mut kinds = [None, None];
+            kinds[moving] = Some(NatKind::PortRestricted);
+            let mut sim = Sim::new(15, [A, B].map(|i| side(i, kinds[i], false)));
+            sim.go();
+            sim.run(secs(2));
+            sim.talk(secs(1));
+            sim.run(pause);
+            sim.nat(moving).rebind();
+            let at = sim.elapsed();
+            sim.talk(secs(2));
+            for peer in &sim.peers {
+                let after = peer.received.iter().filter(|r| r.believed && r.at > at);
+                let first = after.map(|r| r.at).min().expect("data after the rebinding");
+                assert!(first - at <= secs(1), "{pause:?}: {:?}", first - at);
             }
         }
     }

@@ -111,6 +111,7 @@ impl Peer {
             while let Some(segments) = self.dtls.poll_transmit(now) {
                 quiet = false;
                 if let Some(path) = self.ice.send_path() {
+                    self.ice.note_sent(now, segments.count(), segments.len());
                     segments.iter().for_each(|datagram| send(path, datagram));
                 }
             }

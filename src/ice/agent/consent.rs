@@ -31,14 +31,26 @@ pub(super) struct Consent {
     /// When data came last, and when to look whether it still comes.
     last_heard: Instant,
     silence_at: Option<Instant>,
+    /// How long data may go out without any coming back; longer each time nothing did.
+    silence_pause: Duration,
 }
 
 impl Consent {
     /// Data came in.
     pub(super) fn heard(&mut self, now: Instant, patience: Duration) {
         self.last_heard = now;
+        self.silence_pause = patience;
         // Looked at every now and then, not moved with each packet.
         self.silence_at.get_or_insert(now + patience);
+    }
+
+    /// Data went out. `true` when it is to be looked whether any comes back.
+    pub(super) fn sent(&mut self, now: Instant) -> bool {
+        let looks = self.silence_at.is_none() && self.unanswered_since.is_none();
+        if looks {
+            self.silence_at = Some(now + self.silence_pause);
+        }
+        looks
     }
 
     /// A check of ours was answered on this pair.
@@ -72,6 +84,7 @@ impl Agent {
             probe_pause: self.config.initial_rto,
             last_heard: now,
             silence_at: None,
+            silence_pause: self.config.silence_probe,
         });
     }
 
@@ -93,7 +106,7 @@ impl Agent {
         }
         let pause = self.consent_pause();
         let rto = self.config.initial_rto;
-        let silence = self.config.silence_probe;
+        let (silence, interval) = (self.config.silence_probe, self.config.consent_interval);
         let longest = match self.state {
             State::Disconnected => DISCONNECTED_PROBE_PAUSE,
             _ => PROBE_PAUSE,
@@ -108,6 +121,8 @@ impl Agent {
                 consent.silence_at = Some(silent_at);
             } else {
                 consent.silence_at = None;
+                // What is only sent, and never answered, is probed no more often than consent.
+                consent.silence_pause = (consent.silence_pause * 5 / 4).min(interval);
                 send = consent.unanswered_since.is_none();
             }
         }

@@ -261,12 +261,17 @@ impl Agent {
         known
     }
 
-    /// Counts data that was sent on the pair in use, for its [`PairStats`].
-    pub fn count_sent(&mut self, packets: usize, bytes: usize) {
-        if let Some(pair) = self.active.and_then(|id| self.checklist.get_mut(id)) {
-            pair.counters.packets_sent += packets as u64;
-            pair.counters.bytes_sent += bytes as u64;
-        }
+    /// Notes that data was sent on the pair in use: it is counted, and if none comes back for a
+    /// while, the pair is probed. `true` when [`poll_timeout`](Machine::poll_timeout) may have
+    /// changed by that.
+    pub fn note_sent(&mut self, now: Instant, packets: usize, bytes: usize) -> bool {
+        let now = self.clock.advance(now);
+        let Some(pair) = self.active.and_then(|id| self.checklist.get_mut(id)) else {
+            return false;
+        };
+        pair.counters.packets_sent += packets as u64;
+        pair.counters.bytes_sent += bytes as u64;
+        self.consent.as_mut().is_some_and(|c| c.sent(now))
     }
 
     /// Counts data that came on a path and was [believed](Self::handle_data).

@@ -186,6 +186,7 @@ impl Peer {
             self.answers_on.contains_key(&path),
             "data for {path}, from where no answer ever came"
         );
+        self.agent.note_sent(now, 1, payload.len());
         self.transmit(now, net, path, Bytes::copy_from_slice(payload));
         true
     }

@@ -41,6 +41,7 @@ pub(crate) enum On {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) peer: Peer,
+    /// `None` on a socket of its own, and when it is closed.
     port: Option<usize>,
     /// Up to where its port has seen what it sent and what happened to it.
     sent: usize,
@@ -149,7 +150,7 @@ impl World {
     pub(crate) fn close(&mut self, number: usize) {
         self.sessions[number].peer.agent.close(self.now);
         self.settle(number);
-        if let Some(port) = self.sessions[number].port {
+        if let Some(port) = self.sessions[number].port.take() {
             self.ports[port].routes.leave(number);
         }
     }
