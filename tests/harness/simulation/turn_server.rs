@@ -112,7 +112,7 @@ impl TurnServer {
     pub(crate) fn receive(&mut self, now: Instant, datagram: Datagram) -> Option<Datagram> {
         self.expire(now);
         if datagram.to != self.address {
-            return self.from_peer(datagram);
+            return self.relay_from_peer(datagram);
         }
         let Datagram { from, payload, .. } = datagram;
         match classify(&payload)? {
@@ -310,7 +310,7 @@ impl TurnServer {
         Some(Datagram { from, to, payload })
     }
 
-    fn from_peer(&mut self, datagram: Datagram) -> Option<Datagram> {
+    fn relay_from_peer(&mut self, datagram: Datagram) -> Option<Datagram> {
         let Datagram { from, to, payload } = datagram;
         let allocation = self.allocations.iter().find(|a| a.relayed == to)?;
         let (client, permitted) = (allocation.client, allocation.permits(from));
