@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gatherer::TlsRoots;
 use crate::proto::gather::{IceServer, MAX_ANNOUNCED};
-use crate::proto::{dtls, gather, ice, sctp};
+use crate::proto::{dtls, gather, ice, sctp, turn};
 
 /// Which implementation of DTLS a session runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -103,11 +104,15 @@ pub struct Config {
     pub loopback: bool,
     /// Socket buffers, in bytes, each way. Default 2 MiB; the system may grant less.
     pub socket_buffer: usize,
-    /// Servers that sessions opened by signalling gather with. Default none: a server with an
-    /// address of its own needs none.
+    /// Servers that sessions gather with unless they are given others. Default none: a server with
+    /// an address of its own needs none.
     pub ice_servers: Vec<IceServer>,
     /// How candidates are gathered.
     pub gather: gather::Config,
+    /// How allocations on TURN servers are made and kept.
+    pub turn: turn::Config,
+    /// Who vouches for `turns:` servers. Default: whom the platform trusts.
+    pub tls_roots: TlsRoots,
     /// ICE timers and bounds.
     pub ice: ice::Config,
     /// DTLS settings.
@@ -165,6 +170,8 @@ impl Default for Config {
             socket_buffer: 2 << 20,
             ice_servers: Vec::new(),
             gather: gather::Config::default(),
+            turn: turn::Config::default(),
+            tls_roots: TlsRoots::default(),
             ice: ice::Config::default(),
             dtls: dtls::Config::default(),
             dtls_engine: DtlsEngine::default(),

@@ -43,14 +43,14 @@ pub use event::{
     DtlsTransportEvent, Event, EventStream, IceCandidateError, IceGathererEvent, IceTransportEvent,
     SctpTransportEvent, SessionEvent, TransportEvent,
 };
-pub use gatherer::IceGatherer;
+pub use gatherer::{IceGatherer, TlsRoots, TlsRootsError};
 pub use ice::IceTransport;
 pub use mux::MuxError;
 pub use proto::dtls::{
     Certificate, Fingerprint as DtlsFingerprint, Parameters as DtlsParameters,
     ParametersRole as DtlsRole,
 };
-pub use proto::gather::IceServer;
+pub use proto::gather::{IceServer, Policy as IceTransportPolicy};
 pub use proto::ice::{
     Candidate as IceCandidate, CandidateOrEnd as IceCandidateOrEnd, Parameters as IceParameters,
     Role as IceRole, SelectedPair,

@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::pool::WorkerHandle;
 use crate::proto::random::Random;
 use crate::proto::sctp::{ChannelError, ChannelId};
-use crate::proto::{dtls, ice, sctp};
+use crate::proto::{dtls, gather, ice, sctp};
 use crate::registry::Place;
 use crate::session::{Parts, SessionId};
 use crate::state::{
@@ -42,6 +42,14 @@ pub struct GatherOptions {
     /// runtime's mux wants that: two mux ports share one pair of addresses, so only one session
     /// could run between them. Default `false`.
     pub own_sockets: bool,
+    /// Which candidates may be used. With [`IceTransportPolicy::Relay`](crate::IceTransportPolicy)
+    /// the session is reached through TURN servers only, and no address of this host is shown.
+    /// `None` follows [`Config::gather`].
+    #[doc(alias = "iceTransportPolicy")]
+    pub policy: Option<gather::Policy>,
+    /// STUN and TURN servers of this session. `None` follows [`Config::ice_servers`].
+    #[doc(alias = "iceServers")]
+    pub ice_servers: Option<Vec<gather::IceServer>>,
     /// The ICE role before anything is decided. Default: controlling.
     pub role: Option<ice::Role>,
 }
@@ -340,6 +348,12 @@ impl Scope {
         self.ice.state.set(IceTransportState::Closed);
         self.gatherer.state.set(IceGathererState::Closed);
         self.session.set(SessionState::Closed);
+    }
+
+    /// The STUN and TURN servers of this session.
+    pub(crate) fn ice_servers(&self) -> &[gather::IceServer] {
+        let own = self.options.ice_servers.as_ref();
+        own.unwrap_or(&self.config.ice_servers)
     }
 
     /// What SCTP announces to the peer.

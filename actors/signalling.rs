@@ -154,7 +154,7 @@ impl Session {
         let setup = remote.setup.answer();
         self.dtls().set_role(dtls_role(setup));
         self.gatherer()
-            .gather(Some(self.scope().config.ice_servers.clone()))
+            .gather(Some(self.scope().ice_servers().to_vec()))
             .await?;
         let answer = offer.answer(self.signalling().origin, &self.describe(setup))?;
         self.start_transports(remote).await?;
@@ -168,7 +168,7 @@ impl Session {
     pub async fn offer(&self) -> Result<String, SignalError> {
         self.ice().set_role(ice::Role::Controlling);
         self.gatherer()
-            .gather(Some(self.scope().config.ice_servers.clone()))
+            .gather(Some(self.scope().ice_servers().to_vec()))
             .await?;
         Ok(self
             .describe(Setup::ActPass)

@@ -97,6 +97,7 @@ stage_purity() {
 
 stage_test() {
     # For the tests that drive a peer of another make; they say so when they have none.
+    want turnserver coturn
     if find_aiortc; then export RTC_AIORTC_PYTHON=$aiortc_python; fi
     cargo test --workspace --all-features --locked
 }

@@ -35,6 +35,11 @@ need() {
     if ! command -v "$1" >/dev/null; then skip "$1 is not installed (Debian: $2)"; fi
 }
 
+# want COMMAND PACKAGE: the tests that need the command say so themselves where it is not there.
+want() {
+    command -v "$1" >/dev/null || install_package "$2"
+}
+
 install_package() {
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then return; fi
     echo "installing the Debian package $1"

@@ -43,14 +43,16 @@ impl IceGatherer {
     }
 
     /// Gathers candidates; resolves when all are known. Meanwhile they trickle out as
-    /// [events](Self::events). A second call joins the first. `None` uses
+    /// [events](Self::events). A second call joins the first. `None` uses the servers of
+    /// [`GatherOptions::ice_servers`](crate::GatherOptions::ice_servers), or else those of
+    /// [`Config::ice_servers`](crate::Config::ice_servers), or else
     /// [`default_ice_servers`](Self::default_ice_servers).
     ///
     /// # Errors
     /// When an ICE server's URL makes no sense, no socket can be bound, or the gatherer is
     /// closed. A server that does not answer is an event and never the end of gathering.
     pub async fn gather(&self, ice_servers: Option<Vec<IceServer>>) -> Result<(), GatherError> {
-        let servers = ice_servers.unwrap_or_else(Self::default_ice_servers);
+        let servers = ice_servers.unwrap_or_else(|| self.configured_ice_servers());
         let (begun, answer) = oneshot::channel();
         self.actor.do_send(Gather { servers, begun });
         // Where the actor is gone the state says why.
@@ -69,7 +71,15 @@ impl IceGatherer {
         }
     }
 
-    /// The servers that [`gather`](Self::gather) uses unless it is given others: one public STUN
+    fn configured_ice_servers(&self) -> Vec<IceServer> {
+        let scope = &self.lease.scope;
+        match scope.ice_servers() {
+            [] if scope.options.ice_servers.is_none() => Self::default_ice_servers(),
+            servers => servers.to_vec(),
+        }
+    }
+
+    /// The servers that [`gather`](Self::gather) uses where nothing is configured: one public STUN
     /// server.
     #[doc(alias = "getDefaultIceServers")]
     pub fn default_ice_servers() -> Vec<IceServer> {

@@ -1,10 +1,14 @@
 //! The Gatherer actor: owns a session's sockets and its share of the worker's port, finds local
 //! candidates, and moves datagrams between the network and the ICE actor.
 
+mod dns;
 mod handle;
 mod hosts;
 pub(crate) mod interfaces;
 pub(crate) mod messages;
+mod relay;
+mod stream;
+mod tls;
 pub(crate) mod udp;
 
 use std::collections::HashMap;
@@ -12,7 +16,6 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
-use std::time::Duration;
 
 use actix::fut::ActorFuture;
 use actix::prelude::*;
@@ -20,11 +23,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub use handle::IceGatherer;
+pub use tls::{TlsRoots, TlsRootsError};
 
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::error::{ActorKind, GatherError, Reason, TransportError};
 use crate::event::{Event, IceCandidateError, IceGathererEvent};
 use crate::gatherer::messages::{FromMux, Gather};
+use crate::gatherer::relay::{RelayEvent, Relays};
 use crate::gatherer::udp::{Sent, Udp, is_passing};
 use crate::guard::Exit;
 use crate::link::{
@@ -34,16 +39,16 @@ use crate::metrics::Direction;
 use crate::mux::{Mux, MuxLease};
 use crate::proto::Machine;
 use crate::proto::gather::{
-    self, Base, Gathered, GatheredKind, Gatherer, Host, IceServer, Lookup, LookupError,
+    self, Base, Gathered, GatheredKind, Gatherer, IceServer, Lookup, Policy,
 };
 use crate::proto::ice::Candidate;
 use crate::proto::net::{Path, Segments};
-use crate::proto::turn::Failure;
+use crate::proto::timer::earlier;
 use crate::scope::Scope;
 use crate::state::IceGathererState;
 
-/// A resolver that takes longer is of no use to a session that wants to connect.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Stands for the port of an address that no socket is bound to: "discard", as in RFC 8840 §4.
+const NO_PORT: u16 = 9;
 
 /// See the [module](self).
 pub(crate) struct GathererActor {
@@ -54,6 +59,7 @@ pub(crate) struct GathererActor {
     mux: Option<Mux>,
     lease: Option<MuxLease>,
     sockets: HashMap<SocketAddr, Udp>,
+    relays: Relays,
     machine: Gatherer,
     alarm: Alarm,
     candidates: Vec<(Candidate, SocketAddr)>,
@@ -62,6 +68,8 @@ pub(crate) struct GathererActor {
     received: Vec<(Path, Segments)>,
     /// Held while nothing has been received for it yet.
     permit: Option<Permit>,
+    /// Allocations are being given back; the actor ends when that is done.
+    closing: bool,
 }
 
 impl GathererActor {
@@ -73,14 +81,19 @@ impl GathererActor {
     ) -> GathererActor {
         ctx.spawn(ReadSockets);
         let permits = Permits::new(INBOUND_BATCHES);
+        let mut config = scope.config.gather.clone();
+        config.policy = scope.options.policy.unwrap_or(config.policy);
+        // Where only relays are wanted, nothing is to be reached otherwise.
+        let mux = mux.filter(|_| config.policy == Policy::All);
         let lease = mux.as_ref().map(|mux| {
             let lease = mux.lease(ctx.address().recipient(), permits.clone());
             lease.add_ufrag(&scope.gatherer.parameters.load().username_fragment);
             lease
         });
         GathererActor {
-            machine: Gatherer::new(scope.config.gather.clone(), scope.random()),
+            machine: Gatherer::new(config, scope.random()),
             alarm: Alarm::start(ctx),
+            relays: Relays::new(scope.clone()),
             scope,
             exit,
             above: None,
@@ -92,6 +105,7 @@ impl GathererActor {
             servers: None,
             received: Vec::new(),
             permit: None,
+            closing: false,
         }
     }
 
@@ -109,6 +123,9 @@ impl GathererActor {
                 .map_err(|error| GatherError::BadServer(error.to_string()))?;
         }
         let bases = match &self.mux {
+            _ if self.machine.policy() == Policy::Relay => {
+                self.unbound().map_err(GatherError::Failed)?
+            }
             Some(mux) => mux.bases(),
             None => self.bind_sockets().map_err(GatherError::Failed)?,
         };
@@ -122,14 +139,20 @@ impl GathererActor {
         Ok(())
     }
 
+    /// The usable addresses, for where only relays are wanted: each allocation has a socket of its
+    /// own.
+    fn unbound(&self) -> Result<Vec<Base>, TransportError> {
+        let addresses = interfaces::addresses(self.scope.config.loopback)
+            .map_err(|error| cannot_bind(&error))?;
+        let base = |ip| Base::udp(SocketAddr::new(ip, NO_PORT));
+        Ok(addresses.into_iter().map(base).collect())
+    }
+
     /// One socket for each usable address.
     fn bind_sockets(&mut self) -> Result<Vec<Base>, TransportError> {
-        let fail = |reason, error: &dyn std::fmt::Display| {
-            TransportError::with_details(ActorKind::Gatherer, reason, error)
-        };
         let config = &self.scope.config;
-        let addresses = interfaces::addresses(config.loopback)
-            .map_err(|error| fail(Reason::SocketBind, &error))?;
+        let addresses =
+            interfaces::addresses(config.loopback).map_err(|error| cannot_bind(&error))?;
         let mut last_error = None;
         for ip in addresses {
             match Udp::bind(SocketAddr::new(ip, 0), config.socket_buffer) {
@@ -146,7 +169,7 @@ impl GathererActor {
         }
         if self.sockets.is_empty() {
             let why = last_error.unwrap_or_else(|| "this host has no address".into());
-            return Err(fail(Reason::SocketBind, &why));
+            return Err(cannot_bind(&why));
         }
         Ok(self
             .sockets
@@ -159,6 +182,7 @@ impl GathererActor {
     fn drain(&mut self, ctx: &mut Context<Self>) {
         let now = now();
         loop {
+            self.handle_relays();
             while let Some(transmit) = self.machine.poll_transmit(now) {
                 self.send_request(transmit.path, transmit.datagram);
             }
@@ -169,24 +193,52 @@ impl GathererActor {
                 gather::Event::StateChanged(state) => self.state_changed(state),
                 gather::Event::Candidate(gathered) => self.found(&gathered),
                 gather::Event::Lookup(lookup) => look_up(ctx, lookup),
-                gather::Event::Allocate(allocation) => {
-                    let detail = "relays are not supported yet".to_owned();
-                    let failure = Failure::Connect { detail };
-                    self.machine
-                        .handle_allocation_failed(now, allocation.id, failure);
-                }
+                gather::Event::Allocate(allocation) => self.relays.open(allocation),
                 gather::Event::ServerFailed(failed) => {
-                    tracing::debug!(session = %self.scope.id, %failed, "ICE server");
-                    let error = IceCandidateError {
-                        url: failed.url.to_string(),
-                        code: failed.code(),
-                        text: failed.text(),
-                    };
-                    self.send_event(IceGathererEvent::CandidateError(error));
+                    self.server_failed(failed.url.as_str(), failed.code(), failed.text());
                 }
             }
         }
-        self.alarm.set(self.machine.poll_timeout());
+        let deadline = earlier(self.machine.poll_timeout(), self.relays.poll_timeout());
+        self.alarm.set(deadline);
+        if self.closing && self.relays.is_empty() {
+            self.scope.gatherer.state.set(IceGathererState::Closed);
+            ctx.stop();
+        }
+    }
+
+    /// Tells the machine what became of its allocations.
+    fn handle_relays(&mut self) {
+        let now = now();
+        while let Some(event) = self.relays.poll_event() {
+            match event {
+                RelayEvent::Allocated {
+                    id,
+                    relayed,
+                    mapped,
+                } => self.machine.handle_allocated(now, id, relayed, mapped),
+                RelayEvent::RefreshFailed { url, failure } => {
+                    self.server_failed(url.as_str(), failure.code(), failure.to_string());
+                }
+                RelayEvent::Failed {
+                    id,
+                    relayed,
+                    failure,
+                } => {
+                    self.machine.handle_allocation_failed(now, id, failure);
+                    if let Some(relayed) = relayed {
+                        self.forget_base(relayed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn server_failed(&self, url: &str, code: u16, text: String) {
+        tracing::debug!(session = %self.scope.id, url, code, text, "ICE server");
+        let url = url.to_owned();
+        let error = IceCandidateError { url, code, text };
+        self.send_event(IceGathererEvent::CandidateError(error));
     }
 
     fn state_changed(&mut self, state: gather::State) {
@@ -209,13 +261,11 @@ impl GathererActor {
             base,
             related,
             protocol,
+            preference,
             ..
         } = *gathered;
-        // The server is part of the foundation (RFC 8445 §5.1.1.3), as far as it is known here.
-        let server = match gathered.url.as_ref().map(|url| url.host()) {
-            Some(Host::Ip(ip)) => *ip,
-            Some(Host::Name(_)) | None => base.ip(),
-        };
+        // The server is part of the foundation (RFC 8445 §5.1.1.3).
+        let server = gathered.server.map_or(base.ip(), |server| server.ip());
         let related = related.unwrap_or(base);
         let candidate = match gathered.kind {
             GatheredKind::Host => Candidate::host(address, protocol),
@@ -224,6 +274,7 @@ impl GathererActor {
             }
             GatheredKind::Relayed => Candidate::relayed(address, related, server),
         };
+        let candidate = candidate.with_type_preference(preference);
         self.candidates.push((candidate.clone(), base));
         self.show_candidates();
         self.send_event(IceGathererEvent::Candidate(candidate.clone()));
@@ -249,14 +300,19 @@ impl GathererActor {
     /// Moves what the sockets have to the ICE actor, one batch a wake.
     fn poll_sockets(&mut self, ctx: &mut Context<Self>, cx: &mut Cx<'_>) {
         let mut lost = Vec::new();
+        let has_any = !self.sockets.is_empty() || !self.relays.is_empty();
+        if self.permit.is_none()
+            && has_any
+            && let Poll::Ready(permit) = self.permits.poll_acquire(cx)
+        {
+            self.permit = Some(permit);
+        }
+        // Without one the session is slow: its datagrams wait in the socket, or are lost there.
+        let may_read = self.permit.is_some();
         for (base, udp) in &mut self.sockets {
             let _ = udp.poll_flush(cx);
-            if self.permit.is_none() {
-                match self.permits.poll_acquire(cx) {
-                    Poll::Ready(permit) => self.permit = Some(permit),
-                    // The session is slow: its datagrams wait in the socket, or are lost there.
-                    Poll::Pending => continue,
-                }
+            if !may_read {
+                continue;
             }
             match udp.poll_recv(cx, &mut self.received) {
                 Poll::Ready(Err(error)) if !is_passing(&error) => lost.push((*base, error)),
@@ -264,14 +320,18 @@ impl GathererActor {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
-        if !self.received.is_empty() {
-            let mut batch = std::mem::take(&mut self.received);
+        let mut batch = std::mem::take(&mut self.received);
+        let answered = !batch.is_empty() && self.machine.state() != gather::State::New;
+        if answered {
+            batch.retain(|(path, segments)| !self.is_for_us(*path, segments));
+        }
+        self.relays.poll(cx, may_read, &mut batch);
+        if answered || !self.relays.is_quiet() {
+            self.drain(ctx);
+        }
+        if !batch.is_empty() {
             count(&self.scope, Direction::In, batch.iter().map(|(_, s)| s));
-            if self.machine.state() != gather::State::New {
-                batch.retain(|(path, segments)| !self.is_for_us(*path, segments));
-                self.drain(ctx);
-            }
-            if let (Some(ice), false) = (&self.above, batch.is_empty())
+            if let Some(ice) = &self.above
                 && let Some(permit) = self.permit.take()
             {
                 ice.do_send(GathererToIce::Inbound { batch, permit });
@@ -304,6 +364,11 @@ impl GathererActor {
     /// A socket is gone, and its candidates with it.
     fn remove_base(&mut self, base: SocketAddr) {
         self.machine.remove_base(now(), base);
+        self.forget_base(base);
+    }
+
+    /// The same for a socket or an allocation that the machine does not know any more.
+    fn forget_base(&mut self, base: SocketAddr) {
         self.candidates.retain(|(_, b)| *b != base);
         self.show_candidates();
         self.tell_ice(GathererToIce::BaseLost(base));
@@ -311,24 +376,25 @@ impl GathererActor {
 
     fn send(&mut self, path: Path, segments: &Segments) {
         count(&self.scope, Direction::Out, std::iter::once(segments));
-        let sent = match (&self.lease, self.sockets.get_mut(&path.local)) {
-            (Some(lease), _) => lease.send(path, segments),
-            (None, Some(udp)) => udp.send(path, segments),
-            (None, None) => Sent::Refused,
+        let relayed = self.relays.send(path, segments);
+        let sent = match (relayed, &self.lease, self.sockets.get_mut(&path.local)) {
+            (Some(sent), ..) => sent,
+            (None, Some(lease), _) => lease.send(path, segments),
+            (None, None, Some(udp)) => udp.send(path, segments),
+            (None, None, None) => Sent::Refused,
         };
         self.after_send(path, sent, segments.count());
     }
 
     fn send_check(&mut self, path: Path, datagram: Bytes) {
-        count(
-            &self.scope,
-            Direction::Out,
-            std::iter::once(&Segments::from(datagram.clone())),
-        );
-        let sent = match (&self.lease, self.sockets.get_mut(&path.local)) {
-            (Some(lease), _) => lease.send_check(path, datagram),
-            (None, Some(udp)) => udp.send(path, &Segments::from(datagram)),
-            (None, None) => Sent::Refused,
+        let segments = Segments::from(datagram);
+        count(&self.scope, Direction::Out, std::iter::once(&segments));
+        let relayed = self.relays.send(path, &segments);
+        let sent = match (relayed, &self.lease, self.sockets.get_mut(&path.local)) {
+            (Some(sent), ..) => sent,
+            (None, Some(lease), _) => lease.send_check(path, segments.contents().clone()),
+            (None, None, Some(udp)) => udp.send(path, &segments),
+            (None, None, None) => Sent::Refused,
         };
         self.after_send(path, sent, 1);
     }
@@ -345,6 +411,14 @@ impl GathererActor {
         }
     }
 
+    /// Lets out what a batch has put into relays.
+    fn flush_relays(&mut self, ctx: &mut Context<Self>) {
+        if !self.relays.is_empty() {
+            self.relays.flush();
+            self.drain(ctx);
+        }
+    }
+
     fn after_send(&self, path: Path, sent: Sent, datagrams: usize) {
         if sent != Sent::Accepted {
             self.scope
@@ -357,6 +431,10 @@ impl GathererActor {
             self.tell_ice(GathererToIce::SendFailed(path));
         }
     }
+}
+
+fn cannot_bind(error: &dyn std::fmt::Display) -> TransportError {
+    TransportError::with_details(ActorKind::Gatherer, Reason::SocketBind, error)
 }
 
 fn count<'a>(scope: &Scope, direction: Direction, batch: impl Iterator<Item = &'a Segments>) {
@@ -429,14 +507,7 @@ impl GathererActor {
 /// Looks a name up without holding anything else back.
 fn look_up(ctx: &mut Context<GathererActor>, lookup: Lookup) {
     let Lookup { id, name, port, .. } = lookup;
-    let query = async move {
-        let found = tokio::net::lookup_host((&*name, port));
-        match tokio::time::timeout(LOOKUP_TIMEOUT, found).await {
-            Ok(Ok(addresses)) => Ok(addresses.collect::<Vec<_>>()),
-            Ok(Err(_)) => Err(LookupError::NotFound),
-            Err(_) => Err(LookupError::Timeout),
-        }
-    };
+    let query = async move { dns::look_up(&name, port).await };
     ctx.spawn(
         actix::fut::wrap_future(query).map(move |found, actor: &mut GathererActor, ctx| {
             actor
@@ -450,6 +521,7 @@ fn look_up(ctx: &mut Context<GathererActor>, lookup: Lookup) {
 impl OnAlarm for GathererActor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.machine.handle_timeout(now());
+        self.relays.handle_timeout(now());
         self.drain(ctx);
     }
 }
@@ -494,9 +566,9 @@ impl Handler<FromMux> for GathererActor {
 impl Handler<IceToGatherer> for GathererActor {
     type Result = ();
 
-    fn handle(&mut self, message: IceToGatherer, _ctx: &mut Context<Self>) {
+    fn handle(&mut self, message: IceToGatherer, ctx: &mut Context<Self>) {
         #[cfg(feature = "chaos")]
-        if crate::chaos::Victim::is_struck(self, _ctx) {
+        if crate::chaos::Victim::is_struck(self, ctx) {
             return;
         }
         match message {
@@ -504,12 +576,19 @@ impl Handler<IceToGatherer> for GathererActor {
                 for (path, datagram) in checks {
                     self.send_check(path, datagram);
                 }
+                self.flush_relays(ctx);
             }
             IceToGatherer::Data { path, segments } => {
                 for segments in &segments {
                     self.send(path, segments);
                 }
+                self.flush_relays(ctx);
             }
+            // What a relay brings is the session's own.
+            IceToGatherer::Authenticated(path)
+            | IceToGatherer::Answered(path)
+            | IceToGatherer::Released(path)
+                if self.relays.has(path.local) => {}
             IceToGatherer::Ufrag(ufrag) => {
                 if let Some(lease) = &self.lease {
                     lease.add_ufrag(&ufrag);
@@ -542,8 +621,10 @@ impl Handler<Shutdown> for GathererActor {
         self.machine.close(now());
         self.lease = None;
         self.sockets.clear();
-        self.scope.gatherer.state.set(IceGathererState::Closed);
-        ctx.stop();
+        self.above = None;
+        self.relays.close(now());
+        self.closing = true;
+        self.drain(ctx);
     }
 }
 

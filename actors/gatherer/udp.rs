@@ -34,6 +34,11 @@ thread_local! {
     static SPACE: RefCell<Vec<u8>> = RefCell::new(vec![0; RECEIVE_SIZE * RECEIVE_BUFFERS]);
 }
 
+/// Room to receive into, for anything of this thread: what is received is copied out of it.
+pub(crate) fn with_space<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
+    SPACE.with_borrow_mut(|space| f(space))
+}
+
 /// A bound socket.
 #[derive(Debug)]
 pub(crate) struct Udp {
@@ -101,6 +106,16 @@ impl Udp {
         self.tells_destination = false;
     }
 
+    /// Takes datagrams from nobody but this address. Then an ICMP error that it sends is an error
+    /// of this socket, too.
+    pub(crate) fn connect(&self, remote: SocketAddr) -> io::Result<()> {
+        // Elsewhere a connected socket takes no destination, and each datagram is sent with one.
+        if cfg!(any(target_os = "linux", target_os = "android", windows)) {
+            socket2::SockRef::from(&self.socket).connect(&remote.into())?;
+        }
+        Ok(())
+    }
+
     /// The address it is bound to; its IP may be a wildcard.
     pub(crate) fn bound(&self) -> SocketAddr {
         self.bound
@@ -130,7 +145,7 @@ impl Udp {
     }
 
     fn receive(&self, out: &mut Vec<(Path, Segments)>) -> io::Result<()> {
-        SPACE.with_borrow_mut(|space| {
+        with_space(|space| {
             let mut metas = [RecvMeta::default(); RECEIVE_BUFFERS];
             let mut buffers = space.chunks_mut(RECEIVE_SIZE).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BUFFERS] =

@@ -21,7 +21,7 @@ pub(super) struct Target {
     pub(super) path: Path,
     /// Addresses that were asked before for the same purpose, and failed.
     pub(super) tried: Vec<SocketAddr>,
-    /// How many allocations were made there, and lost.
+    /// How often an allocation there was lost, or could not be made again.
     pub(super) lost: u32,
 }
 

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use super::event::GatheredKind;
+use super::url::Transport;
+
 /// How a [`Gatherer`](super::Gatherer) works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Which candidates may be used. Default: all.
     pub policy: Policy,
+    /// How much each kind of candidate is preferred.
+    pub preferences: Preferences,
     /// Between the first messages to two servers (Ta of RFC 8445 §14.2). Default: 50 ms. Lower
     /// finds candidates sooner where there are many servers and interfaces, but cheap NATs drop
     /// bursts of new bindings.
@@ -32,6 +37,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             policy: Policy::All,
+            preferences: Preferences::default(),
             ta: Duration::from_millis(50),
             rto: Duration::from_millis(500),
             max_transmissions: 7,
@@ -39,6 +45,50 @@ impl Default for Config {
             allocation_timeout: Duration::from_secs(15),
             keepalive: Duration::from_secs(15),
         }
+    }
+}
+
+/// The type preference of each kind of candidate (RFC 8445 §5.1.2.1), 0 to 126: the upper byte of
+/// its priority. Of two pairs that work the agents choose the one with the higher sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preferences {
+    /// Default: 126.
+    pub host: u8,
+    /// Default: 100.
+    pub server_reflexive: u8,
+    /// Relayed, with the server reached over UDP. Default: 2.
+    pub relayed_udp: u8,
+    /// Relayed, with the server reached over TCP: what is lost holds up what follows. Default: 1.
+    pub relayed_tcp: u8,
+    /// Relayed, with the server reached over TLS. Default: 0.
+    pub relayed_tls: u8,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Preferences {
+            host: 126,
+            server_reflexive: 100,
+            relayed_udp: 2,
+            relayed_tcp: 1,
+            relayed_tls: 0,
+        }
+    }
+}
+
+impl Preferences {
+    /// RFC 8445 §5.1.2.1: 126 is the highest.
+    const MAX: u8 = 126;
+
+    pub(super) fn of(&self, kind: GatheredKind, server: Option<Transport>) -> u8 {
+        let preference = match (kind, server) {
+            (GatheredKind::Host, _) => self.host,
+            (GatheredKind::ServerReflexive, _) => self.server_reflexive,
+            (GatheredKind::Relayed, Some(Transport::Tcp)) => self.relayed_tcp,
+            (GatheredKind::Relayed, Some(Transport::Tls | Transport::Dtls)) => self.relayed_tls,
+            (GatheredKind::Relayed, Some(Transport::Udp) | None) => self.relayed_udp,
+        };
+        preference.min(Preferences::MAX)
     }
 }
 

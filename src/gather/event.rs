@@ -85,6 +85,8 @@ pub struct Gathered {
     /// The related address of the candidate line (RFC 8839 §5.1): the base of a reflexive one, the
     /// mapped address of a relayed one; `0.0.0.0:0` where the [policy](super::Policy) hides it.
     pub related: Option<SocketAddr>,
+    /// Its type preference (RFC 8445 §5.1.2.1), 0 to 126.
+    pub preference: u8,
     /// The server that helped.
     pub url: Option<ServerUrl>,
     /// Where that server was asked: part of the foundation (RFC 8445 §5.1.1.3).

@@ -86,6 +86,11 @@ impl Gatherer {
         self.state
     }
 
+    /// Which candidates may be used.
+    pub fn policy(&self) -> Policy {
+        self.config.policy
+    }
+
     /// What was seen.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -245,6 +250,8 @@ impl Gatherer {
             return;
         };
         let (url, server) = (self.servers[target.server].url.clone(), target.path.remote);
+        let kind = GatheredKind::Relayed;
+        let preference = self.config.preferences.of(kind, Some(url.transport()));
         let related = match self.config.policy {
             Policy::All => mapped.map(canonical),
             // It would show what the policy hides (draft-ietf-rtcweb-ip-handling, RFC 8828 §5.2).
@@ -254,11 +261,12 @@ impl Gatherer {
             }),
         };
         self.offer(Gathered {
-            kind: GatheredKind::Relayed,
+            kind,
             protocol: Protocol::Udp,
             address: relayed,
             base: relayed,
             related,
+            preference,
             url: Some(url),
             server: Some(server),
         });
@@ -280,9 +288,11 @@ impl Gatherer {
             return;
         };
         match stage {
+            // It was reported when it was late.
+            Stage::Late if target.lost > 0 => self.allocate_again(now, target, domain),
             Stage::Late => return,
             Stage::Awaited { deadline } => {
-                self.try_elsewhere(target, domain, deadline, failure);
+                self.try_elsewhere(now, target, domain, deadline, failure);
             }
             Stage::Allocated { relayed } => {
                 self.found.retain(|&(_, _, base)| base != relayed);

@@ -38,7 +38,7 @@ mod server;
 mod url;
 
 pub use base::{Base, BaseError, MAX_ANNOUNCED};
-pub use config::{Config, Policy};
+pub use config::{Config, Policy, Preferences};
 pub use counters::Counters;
 pub use event::{
     Allocation, AllocationId, Event, FailureReason, Gathered, GatheredKind, Lookup, LookupError,

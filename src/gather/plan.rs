@@ -94,6 +94,7 @@ impl Gatherer {
                 address,
                 base: base.address,
                 related: None,
+                preference: self.config.preferences.of(GatheredKind::Host, None),
                 url: None,
                 server: None,
             });
@@ -182,6 +183,13 @@ impl Gatherer {
             let Some(&server) = addresses.iter().find(|&&address| base.reaches(address)) else {
                 continue;
             };
+            // A server on this host sees nothing of the network: from loopback is enough.
+            let on_loopback = |b: &Base| b.address.ip().is_loopback() && b.reaches(server);
+            if server.ip().is_loopback() && !ip.is_loopback() && self.bases.iter().any(on_loopback)
+            {
+                asked = true;
+                continue;
+            }
             if is_turn {
                 asked = true;
                 if asked_from.contains(&ip) {

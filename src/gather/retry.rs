@@ -11,7 +11,8 @@ use super::plan::{Addresses, Job};
 use crate::net::{Protocol, canonical};
 use crate::turn::Failure;
 
-/// An allocation that was lost so often is not made again: something is wrong with the server.
+/// After so many attempts an allocation that was lost is not made again: the server is gone, or
+/// something is wrong with it.
 const MAX_LOST: u32 = 5;
 
 /// Before an allocation is made again for the first time; doubled each time. Time for a server to
@@ -28,12 +29,14 @@ impl Gatherer {
         let asked = target.path.remote;
         match result {
             Ok(address) => {
+                let kind = GatheredKind::ServerReflexive;
                 self.offer(Gathered {
-                    kind: GatheredKind::ServerReflexive,
+                    kind,
                     protocol: Protocol::Udp,
                     address,
                     base: target.path.local,
                     related: Some(target.path.local),
+                    preference: self.config.preferences.of(kind, None),
                     url: Some(self.servers[target.server].url.clone()),
                     server: Some(asked),
                 });
@@ -72,6 +75,7 @@ impl Gatherer {
     /// An allocation was not made: where else it may be, if anywhere.
     pub(super) fn try_elsewhere(
         &mut self,
+        now: Instant,
         mut target: Target,
         domain: Option<String>,
         deadline: Instant,
@@ -82,7 +86,7 @@ impl Gatherer {
         let alternative = match &failure {
             Failure::Redirected { address, domain } => Some((canonical(*address), domain.clone())),
             // RFC 8656 §7.4: the next attempt comes from another port.
-            Failure::Mismatch { .. } => Some((asked, domain)),
+            Failure::Mismatch { .. } => Some((asked, domain.clone())),
             failure if failure.is_unreachable() => {
                 self.untried(&target).map(|address| (address, None))
             }
@@ -98,11 +102,18 @@ impl Gatherer {
                     deadline: Some(deadline),
                 });
             }
-            _ => self.failed(&target, FailureReason::Allocation(failure)),
+            _ => {
+                let passes = failure.is_unreachable() || failure == Failure::ConnectionLost;
+                self.failed(&target, FailureReason::Allocation(failure));
+                // The server was there before, and may take its time to come back.
+                if target.lost > 0 && passes {
+                    self.allocate_again(now, target, domain);
+                }
+            }
         }
     }
 
-    /// An allocation was lost: it is made again, later each time.
+    /// An allocation was lost, or could not be made again: the next attempt, later each time.
     pub(super) fn allocate_again(
         &mut self,
         now: Instant,

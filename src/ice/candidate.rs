@@ -217,6 +217,13 @@ impl Candidate {
         self
     }
 
+    /// With another type preference than RFC 8445 §5.1.2.2 recommends, 126 being the highest. It
+    /// is the upper byte of the priority; the rest stays.
+    pub fn with_type_preference(mut self, preference: u8) -> Candidate {
+        self.priority = u32::from(preference.min(126)) << 24 | self.priority & 0x00FF_FFFF;
+        self
+    }
+
     /// With a TCP type (RFC 6544).
     pub fn with_tcp_type(mut self, tcp_type: TcpType) -> Candidate {
         self.tcp_type = Some(tcp_type);

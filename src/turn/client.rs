@@ -39,6 +39,9 @@ pub struct Client {
     pub(super) output: Output,
     /// When the NAT is to be reminded of us.
     keepalive: Option<Instant>,
+    /// When the server is to be asked whether it still knows us: something was sent to a peer, and
+    /// nothing has come since.
+    pub(super) silence: Option<Instant>,
     /// As long as what was fed since it was drained.
     pub(super) events: VecDeque<Event>,
     pub(super) counters: Counters,
@@ -63,9 +66,12 @@ pub(super) struct Allocation {
     pub(super) expires: Instant,
     /// Why the last refresh failed, if it did.
     pub(super) last_failure: Option<Failure>,
-    /// The network said that nobody listens there, and the answer to a refresh will decide.
-    pub(super) is_doubted: bool,
+    /// The network said that nobody listens there: until then the server has to prove otherwise.
+    pub(super) doubted: Option<Instant>,
 }
+
+/// So long a server of which the network says that it is gone has to answer a refresh.
+const DOUBTED_FOR: Duration = Duration::from_secs(3);
 
 /// [`Client::allocate`] was called before, or after [`Client::close`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -93,6 +99,7 @@ impl Client {
             deframer: Deframer::default(),
             output: Output::new(framing),
             keepalive: None,
+            silence: None,
             events: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -191,13 +198,13 @@ impl Client {
     /// The network says that nobody listens there: ICMP, or a send that failed.
     ///
     /// Before there is an allocation that is the end. Later it may be forged or pass, so the server
-    /// is asked, and only its silence is the end.
+    /// is asked, and only its silence for some seconds is the end.
     pub fn handle_unreachable(&mut self, now: Instant) {
         let now = self.clock.advance(now);
         match &mut self.phase {
             Phase::Allocating => self.fail(Failure::Unreachable),
             Phase::Allocated(allocation) => {
-                allocation.is_doubted = true;
+                allocation.doubted.get_or_insert(now + DOUBTED_FOR);
                 self.refresh(now);
             }
             Phase::Closing { .. } => self.closed(),
@@ -280,6 +287,7 @@ impl Client {
         self.peers = Peers::default();
         self.deframer = Deframer::default();
         self.keepalive = None;
+        self.silence = None;
     }
 
     fn is_inert(&self) -> bool {
@@ -312,8 +320,12 @@ impl Machine for Client {
                 let failure = allocation.last_failure.take().unwrap_or(Failure::Timeout);
                 self.fail(failure);
             }
+            Phase::Allocated(allocation) if due(allocation.doubted, now) => {
+                self.fail(Failure::Unreachable);
+            }
             Phase::Allocated(allocation) => {
-                if due(allocation.refresh, now) {
+                if due(allocation.refresh, now) || due(self.silence, now) {
+                    self.silence = None;
                     self.refresh(now);
                 }
                 self.handle_peers_timeout(now);
@@ -346,12 +358,10 @@ impl Machine for Client {
         let transactions = self.transactions.iter().map(Transaction::next).min();
         let phase = match &self.phase {
             Phase::Allocated(allocation) => {
-                let own = Some(
-                    allocation
-                        .refresh
-                        .map_or(allocation.expires, |at| at.min(allocation.expires)),
-                );
-                earlier(earlier(own, self.peers.poll_timeout()), self.keepalive)
+                let own = earlier(Some(allocation.expires), allocation.refresh);
+                let doubts = earlier(allocation.doubted, self.silence);
+                let peers = earlier(self.peers.poll_timeout(), self.keepalive);
+                earlier(earlier(own, doubts), peers)
             }
             Phase::Closing { deadline } => Some(*deadline),
             Phase::New | Phase::Allocating | Phase::Closed | Phase::Failed => None,

@@ -270,7 +270,9 @@ fn icmp_under_an_allocation_makes_us_ask() {
     );
     rig.cut = true;
     rig.client.handle_unreachable(rig.now);
-    rig.pass(secs(10));
+    rig.pass(secs(2));
+    assert_eq!(rig.failure(), None);
+    rig.pass(secs(1));
     assert_eq!(rig.failure(), Some(&Failure::Unreachable));
 }
 

@@ -27,6 +27,11 @@ pub struct Config {
     /// After so long without anything sent over UDP an indication is, so that a NAT between us and
     /// the server keeps its mapping. Default: 15 s; zero turns it off.
     pub keepalive: Duration,
+    /// When something was sent to a peer and nothing has come from the server for so long, the
+    /// server is asked by a refresh whether it still knows us: one that was restarted does not, and
+    /// drops data without a word. Default: 5 s, within which the peer of a live pair is always
+    /// heard (RFC 7675 §5.1); zero turns it off.
+    pub silence: Duration,
     /// Whether the first data to a peer that is not STUN binds a channel, which saves 32 bytes a
     /// datagram and the server some work. Default: yes.
     pub channels: bool,
@@ -42,6 +47,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             keepalive: Duration::from_secs(15),
+            silence: Duration::from_secs(5),
             channels: true,
         }
     }

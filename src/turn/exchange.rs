@@ -166,7 +166,7 @@ impl Client {
                     refresh: Some(refresh_at(now, lifetime)),
                     expires: now + lifetime,
                     last_failure: None,
-                    is_doubted: false,
+                    doubted: None,
                 });
                 self.events.push_back(Event::Allocated {
                     relayed,
@@ -180,7 +180,7 @@ impl Client {
                     allocation.refresh = Some(refresh_at(now, lifetime));
                     allocation.expires = now + lifetime;
                     allocation.last_failure = None;
-                    allocation.is_doubted = false;
+                    allocation.doubted = None;
                     self.counters.refreshes += 1;
                 }
             }
@@ -218,9 +218,6 @@ impl Client {
                 let Phase::Allocated(allocation) = &mut self.phase else {
                     return;
                 };
-                if allocation.is_doubted && failure == Failure::Timeout {
-                    return self.fail(Failure::Unreachable);
-                }
                 allocation.refresh = Some(now + REFRESH_AGAIN);
                 allocation.last_failure = Some(failure.clone());
                 self.events.push_back(Event::RefreshFailed(failure));

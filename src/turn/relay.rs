@@ -60,6 +60,9 @@ impl Client {
             Route::Refused => return Err(SendError::Refused),
         }
         self.counters.bytes_sent += data.len() as u64;
+        if self.silence.is_none() && !self.config.silence.is_zero() {
+            self.silence = Some(now + self.config.silence);
+        }
         Ok(())
     }
 
@@ -117,6 +120,7 @@ impl Client {
 
     /// A whole message from the server.
     pub(super) fn handle_message(&mut self, now: Instant, message: Bytes) {
+        self.silence = None;
         match demux::classify(&message) {
             Some(Kind::TurnChannel) => self.handle_channel_data(&message),
             Some(Kind::Stun) => match stun::peek(&message) {

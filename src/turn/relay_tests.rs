@@ -17,6 +17,42 @@ fn relayed(rig: &mut Rig) -> Vec<(SocketAddr, Vec<u8>, bool)> {
     std::mem::take(&mut rig.server.relayed)
 }
 
+/// Peers do not answer here, and that is no reason to ask the server.
+fn untroubled_by_silence() -> Rig {
+    let config = Config {
+        silence: Duration::ZERO,
+        ..Config::default()
+    };
+    Rig::allocated_over(Framing::Datagrams, config)
+}
+
+#[test]
+fn scenario_16_a_silence_makes_us_ask_whether_we_are_known() {
+    let mut rig = Rig::allocated();
+    // The answers to what this brings about show that the server knows us.
+    rig.send(PEER, b"\x16data").unwrap();
+    rig.server.requests.clear();
+    rig.send(PEER, b"\x16data").unwrap();
+    rig.pass(Duration::from_millis(4_999));
+    assert_eq!(rig.server.requests, [0; 0]);
+    rig.pass(Duration::from_millis(1));
+    assert_eq!(rig.server.requests, [REFRESH]);
+    // Once: nothing was sent since.
+    rig.pass(secs(60));
+    assert_eq!(rig.server.requests, [REFRESH]);
+    // A peer that is heard is no reason.
+    rig.send(PEER, b"\x16data").unwrap();
+    rig.pass(secs(3));
+    rig.inject(channel_data(0x4000, b"here"));
+    rig.pass(secs(60));
+    assert_eq!(rig.server.requests, [REFRESH]);
+    // A server that was restarted says so.
+    rig.server.allocated = false;
+    rig.send(PEER, b"\x16data").unwrap();
+    rig.pass(secs(5));
+    assert_eq!(rig.failure().unwrap().code(), 437);
+}
+
 #[test]
 fn scenario_16_the_first_datagram_asks_for_permission_and_waits_for_it() {
     let mut rig = Rig::allocated();
@@ -168,7 +204,7 @@ fn what_waits_for_a_permission_is_bounded() {
 
 #[test]
 fn scenario_16_permissions_and_channels_in_use_are_renewed() {
-    let mut rig = Rig::allocated();
+    let mut rig = untroubled_by_silence();
     rig.send(PEER, b"\x16data").unwrap();
     rig.send(OTHER, b"\x00check").unwrap();
     rig.server.requests.clear();
@@ -231,7 +267,7 @@ fn an_idle_channel_expires_and_is_bound_again_with_its_number() {
 
 #[test]
 fn a_permission_that_is_used_late_is_renewed_late() {
-    let mut rig = Rig::allocated();
+    let mut rig = untroubled_by_silence();
     rig.send(PEER, b"\x16data").unwrap();
     rig.pass(secs(250));
     rig.send(PEER, b"\x16data").unwrap();
