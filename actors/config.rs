@@ -17,6 +17,13 @@ pub enum DtlsEngine {
     #[default]
     Dimpl,
     /// webrtc-dtls: DTLS 1.2, two tasks a connection. Needs the feature `dtls-webrtc`.
+    ///
+    /// It is not let near the network by itself: a guard makes up for its hanging when a last
+    /// flight is lost, its dying of spoofed records, and its endless echo of alerts. It draws the
+    /// nonces of AES-GCM at random and as a server never looks at the client's Finished: so what is
+    /// sent after the handshake is sealed here, with counted nonces, and no server is connected
+    /// before that Finished was found right. What remains is that a well-formed hello of a
+    /// stranger, who knows the addresses, can end a handshake that has not begun.
     WebrtcDtls,
 }
 

@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod alarm;
+mod certificates;
 mod channel;
 #[cfg(feature = "chaos")]
 pub mod chaos;
@@ -32,6 +33,12 @@ pub mod web;
 mod worker;
 
 pub use actix_rtc_proto as proto;
+
+/// What benchmarks need; no part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::dtls::DtlsLoop;
+}
 
 pub use channel::{DataChannel, DataChannelState, Messages, SendError};
 pub use config::{Config, ConfigError, DtlsEngine, RateLimit, RestartPolicy, UdpMode};

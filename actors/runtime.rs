@@ -3,10 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 
+use crate::certificates::Certificates;
 use crate::channel::DataChannel;
 use crate::config::{Config, ConfigError, DtlsEngine, UdpMode};
 use crate::gatherer::IceGatherer;
@@ -36,7 +37,7 @@ pub struct Runtime(Arc<Inner>);
 struct Inner {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
-    certificate: Mutex<Certificate>,
+    certificates: Certificates,
     random: Mutex<Random>,
     pool: Pool,
     live: Arc<Live>,
@@ -63,6 +64,9 @@ pub enum StartError {
     /// No certificate could be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] crate::proto::dtls::CertificateError),
+    /// The certificate that was given is not valid at this time.
+    #[error("the certificate is not valid at this time")]
+    CertificateExpired,
 }
 
 impl From<StartError> for std::io::Error {
@@ -163,7 +167,8 @@ impl RuntimeBuilder {
         self
     }
 
-    /// The certificate of all sessions. Default: a fresh one a runtime.
+    /// The certificate of all sessions, which must be valid now and whenever a session connects.
+    /// Default: a fresh one a runtime, which is replaced for new sessions a day before it ends.
     pub fn certificate(mut self, certificate: Certificate) -> Self {
         self.certificate = Some(certificate);
         self
@@ -191,17 +196,16 @@ impl RuntimeBuilder {
         let config = Arc::new(self.config);
         let metrics = Metrics::new();
         let mut random = Random::from_seed(entropy()?);
-        let certificate = match self.certificate {
-            Some(certificate) => certificate,
-            None => {
-                let now = std::time::SystemTime::now();
-                Certificate::generate(&mut random, now, Certificate::DEFAULT_VALIDITY)?
-            }
+        let now = SystemTime::now();
+        let certificates = match self.certificate {
+            Some(given) if !given.is_valid_at(now) => return Err(StartError::CertificateExpired),
+            Some(given) => Certificates::given(given),
+            None => Certificates::generate(&mut random, now)?,
         };
         let live = Arc::new(Live::new());
         let pool = Pool::start(config.clone(), metrics.clone(), live.clone())?;
         Ok(Runtime(Arc::new(Inner {
-            certificate: Mutex::new(certificate),
+            certificates,
             random: Mutex::new(random),
             pool,
             live,
@@ -242,13 +246,9 @@ impl Runtime {
             let mut random = inner.random.lock().unwrap_or_else(PoisonError::into_inner);
             random.fork()
         };
+        let certificate = inner.certificates.at(SystemTime::now(), &mut random);
         let id = SessionId::random(inner.config.node.as_deref(), &mut random);
         let place = Place::take(id.clone(), &inner.config, &inner.live, &worker.sessions)?;
-        let certificate = inner
-            .certificate
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         let (supervisor, supervisor_mailbox) = Mailbox::new();
         let (gatherer, gatherer_mailbox) = Mailbox::new();
         let scope = Arc::new(Scope::new(

@@ -215,6 +215,12 @@ impl Scope {
         }
     }
 
+    /// The DTLS engine of this session.
+    pub(crate) fn dtls_engine(&self) -> DtlsEngine {
+        let chosen = self.options.dtls_engine;
+        chosen.unwrap_or(self.config.dtls_engine)
+    }
+
     /// A generator for an actor of its own.
     pub(crate) fn random(&self) -> Random {
         self.random

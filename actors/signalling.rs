@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::{MutexGuard, PoisonError};
 
+use crate::config::DtlsEngine;
 use crate::error::{DtlsError, GatherError, IceError, SctpError};
 use crate::proto::random::Random;
 use crate::proto::sdp::{
@@ -151,7 +152,7 @@ impl Session {
             ice::Role::Controlled
         };
         self.ice().set_role(role);
-        let setup = remote.setup.answer();
+        let setup = self.setup_for(remote.setup);
         self.dtls().set_role(dtls_role(setup));
         self.gatherer()
             .gather(Some(self.scope().ice_servers().to_vec()))
@@ -290,6 +291,16 @@ impl Session {
         signalling.mid = remote.mid.clone();
         signalling.origin.version = 1;
         Ok(())
+    }
+
+    /// What we answer to an offer's setup. A client on webrtc-dtls either offers SRTP and fails with
+    /// a server that has none, or does not and fails with one that insists on it (aiortc); as a
+    /// server it works with all of them.
+    fn setup_for(&self, offered: Setup) -> Setup {
+        match (offered, self.scope().dtls_engine()) {
+            (Setup::ActPass, DtlsEngine::WebrtcDtls) => Setup::Passive,
+            _ => offered.answer(),
+        }
     }
 
     /// Our side.

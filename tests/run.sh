@@ -98,6 +98,7 @@ stage_purity() {
 stage_test() {
     # For the tests that drive a peer of another make; they say so when they have none.
     want turnserver coturn
+    want openssl openssl
     if find_aiortc; then export RTC_AIORTC_PYTHON=$aiortc_python; fi
     cargo test --workspace --all-features --locked
 }
@@ -208,8 +209,10 @@ stage_aiortc() {
     built
     need_netns
     need_aiortc
-    # aiortc's SCTP is not heard through webrtc-dtls yet: see the engine table of the README.
-    in_server dimpl "$aiortc_python" tests/aiortc/offerer.py '{}'
+    local engine
+    for engine in $engines; do
+        in_server "$engine" "$aiortc_python" tests/aiortc/offerer.py '{}'
+    done
     RTC_AIORTC_PYTHON=$aiortc_python cargo test --all-features --locked --test aiortc
 }
 

@@ -80,19 +80,9 @@ impl Engine {
         each!(self, e => e.send(now, payload))
     }
 
-    /// See [`Endpoint::close`]. With webrtc-dtls the close_notify comes out a little later: until
-    /// [`is_flushed`](Self::is_flushed) there may be more to drain.
+    /// See [`Endpoint::close`].
     pub(crate) fn close(&mut self, now: Instant) {
         each!(self, e => e.close(now));
-    }
-
-    /// Whether all that is to be sent has been drained, after the end.
-    pub(crate) fn is_flushed(&self) -> bool {
-        match self {
-            Engine::Dimpl(_) => true,
-            #[cfg(feature = "dtls-webrtc")]
-            Engine::WebRtc(e) => e.is_flushed(),
-        }
     }
 
     /// See [`Endpoint::state`].

@@ -28,12 +28,15 @@ pub(super) const COMBINATIONS: [[DtlsEngine; 2]; 4] = [
 
 /// Runs on virtual time.
 pub(super) fn virtual_time<T>(test: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    virtual_runtime().block_on(test)
+}
+
+pub(super) fn virtual_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .unwrap();
-    runtime.block_on(test)
+        .unwrap()
 }
 
 pub(super) fn certificate(seed: u64) -> Certificate {
@@ -235,4 +238,52 @@ pub(super) fn record(content_type: u8, epoch: u16, sequence: u64, body: &[u8]) -
     r.extend((body.len() as u16).to_be_bytes());
     r.extend(body);
     r
+}
+
+/// Datagrams that anybody can send to either side.
+pub(super) fn spoofed() -> Vec<(&'static str, Vec<u8>)> {
+    let handshake = |message: u8, body: &[u8]| {
+        let len = (body.len() as u32).to_be_bytes();
+        let mut h = vec![
+            message, len[1], len[2], len[3], 0, 0, 0, 0, 0, len[1], len[2], len[3],
+        ];
+        h.extend(body);
+        record(22, 0, 900, &h)
+    };
+    vec![
+        ("fatal alert", record(21, 0, 900, &[2, 40])),
+        ("close_notify", record(21, 0, 901, &[1, 0])),
+        ("warning", record(21, 0, 902, &[1, 90])),
+        ("empty alert", record(21, 0, 903, &[])),
+        ("plaintext data", record(23, 0, 904, b"evil")),
+        ("change cipher spec", record(20, 0, 905, &[1])),
+        ("wrong change cipher spec", record(20, 0, 905, &[2])),
+        ("change cipher spec of epoch 1", record(20, 1, 905, &[1])),
+        ("client hello", handshake(1, &[7; 60])),
+        ("server hello", handshake(2, &[7; 60])),
+        ("hello verify request", handshake(3, &[254, 255, 2, 1, 2])),
+        ("hello request", handshake(0, &[])),
+        ("finished", handshake(20, &[7; 12])),
+        ("truncated handshake", record(22, 0, 906, &[1, 0, 4])),
+        ("ack", record(26, 0, 907, &[0, 0])),
+        ("data of epoch 1", record(23, 1, 5, &[9; 60])),
+        ("alert of epoch 1", record(21, 1, 6, &[9; 60])),
+        ("handshake of epoch 1", record(22, 1, 7, &[9; 60])),
+        ("empty record of epoch 1", record(23, 1, 8, &[])),
+        ("short record of epoch 1", record(23, 1, 8, &[9; 23])),
+        ("data of epoch 2", record(23, 2, 5, &[9; 60])),
+        ("data of epoch 65535", record(23, 65_535, 5, &[9; 60])),
+        (
+            "dtls 1.3 record",
+            [&[0b0010_1111, 0, 9, 0, 40][..], &[9; 40]].concat(),
+        ),
+        ("unknown type", record(30, 0, 908, &[2; 20])),
+        ("garbage", vec![22; 100]),
+        ("one byte", vec![22]),
+        ("nothing", vec![]),
+        (
+            "more than the reader's buffer",
+            record(23, 1, 9, &[9; 9_000]),
+        ),
+    ]
 }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::super::engine_testkit::*;
 use super::*;
+use crate::proto::dtls::record::Summary;
 use crate::proto::dtls::{FailureReason, SrtpProfile, Versions};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -39,16 +40,11 @@ fn each_engine_connects_with_each_in_each_role_and_moves_data() {
     }
 }
 
-/// webrtc-dtls with itself is held to all three rates. With a dimpl peer it has been seen to run
-/// into its deadline at 30 % (once in 40, and it draws its randomness itself, so it cannot be
-/// replayed): the two together are held to 10 %.
 #[test]
-fn handshakes_complete_at_10_20_and_30_percent_loss() {
+fn handshakes_complete_at_10_20_and_30_percent_loss_200_times_each() {
     for kinds in combinations() {
-        let alike = kinds[0] == kinds[1];
-        let rates: &[f64] = if alike { &[0.1, 0.2, 0.3] } else { &[0.1] };
-        for &loss in rates {
-            for seed in 0..10 {
+        for loss in [0.1, 0.2, 0.3] {
+            for seed in 0..200 {
                 virtual_time(async {
                     let mut pair = Pair::new(kinds, lossy(seed, loss));
                     pair.start();
@@ -158,7 +154,6 @@ fn close_notify_closes_the_other_side_and_both_at_once() {
                     [last, Event::Closed],
                     "{kinds:?} {end}"
                 );
-                assert!(pair.engines.iter().all(Engine::is_flushed));
             });
         }
         virtual_time(async {
@@ -189,7 +184,7 @@ fn a_handshake_without_answer_backs_off_and_fails_at_its_deadline() {
             }
             assert_eq!(now() - begin, Duration::from_secs(30));
             let sent = pair.sent[CLIENT].len();
-            assert!((5..20).contains(&sent), "{sent}");
+            assert!((5..25).contains(&sent), "{sent}");
             assert_eq!(
                 pair.engines[CLIENT].counters().retransmissions,
                 sent as u64 - 1
@@ -303,7 +298,7 @@ fn mistakes_of_the_caller_are_errors() {
             engine.start(now(), Role::Client, &good),
             Err(StartError::Closed)
         );
-        assert_eq!((engine.state(), engine.is_flushed()), (State::Closed, true));
+        assert_eq!(engine.state(), State::Closed);
 
         let only13 = Config {
             versions: Versions::Only13,
@@ -374,11 +369,84 @@ fn a_burst_arrives_whole_and_wakes_its_owner_once() {
             .await;
         let data = pair.data(SERVER);
         assert!(data.len() == 200 && data.iter().zip(0..).all(|(d, i)| d == &[i; 1_000]));
-        let error = loop {
-            if let Err(error) = pair.engines[CLIENT].send(now(), b"more") {
-                break error;
+    });
+}
+
+#[test]
+fn a_server_is_not_connected_before_it_has_seen_the_clients_finished() {
+    for client in [DtlsEngine::Dimpl, DtlsEngine::WebrtcDtls] {
+        virtual_time(async {
+            let kinds = [client, DtlsEngine::WebrtcDtls];
+            let protected = |datagram: &[u8]| Summary::of(datagram).protected;
+            // The client's last flight does not arrive by itself.
+            let link: Link = Box::new(move |from, datagram| {
+                if from == CLIENT && protected(datagram) {
+                    vec![]
+                } else {
+                    vec![DELAY]
+                }
+            });
+            let mut pair = Pair::new(kinds, link);
+            pair.start();
+            let lost = |p: &Pair| p.sent[CLIENT].iter().any(|d| protected(d));
+            pair.run(MINUTE, lost).await;
+            let flight = pair.sent[CLIENT].last().unwrap().clone();
+            let at = protected_record(&flight);
+            let mut forged = flight.clone();
+            *forged.last_mut().unwrap() ^= 1;
+            // All but the Finished, and then a Finished of somebody else.
+            pair.inject(SERVER, &flight[..at]);
+            pair.inject(SERVER, &forged[at..]);
+            pair.run(Duration::from_secs(1), |_| false).await;
+            for end in [CLIENT, SERVER] {
+                assert_eq!(pair.events[end], [], "{client:?}");
             }
-        };
-        assert_eq!(error, SendError::Busy);
+            pair.inject(SERVER, &flight[at..]);
+            pair.link = perfect();
+            pair.run(MINUTE, |p| p.both(State::Connected)).await;
+            pair.assert_alive().await;
+        });
+    }
+}
+
+/// Where the first record of epoch 1 begins.
+fn protected_record(datagram: &[u8]) -> usize {
+    let mut at = 0;
+    while datagram[at + 3..at + 5] == [0, 0] {
+        at += 13 + usize::from(u16::from_be_bytes([datagram[at + 11], datagram[at + 12]]));
+    }
+    at
+}
+
+#[test]
+fn nonces_are_counted_and_never_used_twice() {
+    virtual_time(async {
+        let kinds = [DtlsEngine::WebrtcDtls; 2];
+        let mut pair = Pair::new(kinds, lossy(3, 0.3)).connected().await;
+        pair.link = perfect();
+        for _ in 0..50 {
+            pair.assert_alive().await;
+        }
+        pair.close(CLIENT);
+        pair.run(Duration::from_secs(1), |p| p.both(State::Closed))
+            .await;
+        for sent in &pair.sent {
+            let mut nonces = Vec::new();
+            for datagram in sent.iter().filter(|d| Summary::of(d).protected) {
+                let record = &datagram[protected_record(datagram)..];
+                let (number, nonce) = (&record[3..11], &record[13..21]);
+                if record[0] != 22 {
+                    assert_eq!(number, nonce, "counted");
+                }
+                nonces.push((nonce, record));
+            }
+            assert!(nonces.len() > 50);
+            nonces.sort();
+            // The last flight of a server is the same record each time.
+            nonces.dedup();
+            let count = nonces.len();
+            nonces.dedup_by_key(|(nonce, _)| *nonce);
+            assert_eq!(nonces.len(), count);
+        }
     });
 }

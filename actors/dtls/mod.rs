@@ -1,28 +1,28 @@
 //! The DTLS actor: runs the handshake over the pair that ICE found, opens the peer's records for
 //! SCTP, and seals ours.
 
-#[cfg(feature = "dtls-webrtc")]
-mod conn_guard;
-#[cfg(feature = "dtls-webrtc")]
-mod driver;
+mod bench;
 mod engine;
 #[cfg(all(test, feature = "dtls-webrtc"))]
 mod engine_testkit;
-#[cfg(all(test, feature = "dtls-webrtc"))]
-mod guard_tests;
 mod handle;
-#[cfg(feature = "dtls-webrtc")]
-mod link;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod injection_tests;
 pub(crate) mod messages;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod openssl_testkit;
+#[cfg(all(test, feature = "dtls-webrtc"))]
+mod openssl_tests;
 #[cfg(feature = "dtls-webrtc")]
 mod webrtc;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use actix::prelude::*;
 use bytes::Bytes;
 
+pub use bench::DtlsLoop;
 pub use handle::DtlsTransport;
 pub(crate) use handle::Established;
 
@@ -34,7 +34,7 @@ use crate::guard::Exit;
 use crate::link::{Above, DtlsToIce, DtlsToSctp, IceToDtls, Permit, SctpToDtls, Shutdown};
 use crate::metrics::Direction;
 use crate::proto::Machine;
-use crate::proto::dtls::{Event, FingerprintSet, Parameters, Role, StartError};
+use crate::proto::dtls::{Event, FingerprintSet, Parameters, Role, StartError, WallClock};
 use crate::scope::Scope;
 use crate::state::DtlsTransportState;
 use crate::supervisor::StateChanged;
@@ -54,7 +54,6 @@ pub(crate) struct DtlsActor {
     writable: Option<IceSide>,
     started_at: Option<Instant>,
     opened: Vec<Bytes>,
-    closing: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,15 +69,17 @@ impl DtlsActor {
         supervisor: Recipient<StateChanged>,
         exit: Exit,
     ) -> DtlsActor {
-        let kind = scope
-            .options
-            .dtls_engine
-            .unwrap_or(scope.config.dtls_engine);
+        let kind = scope.dtls_engine();
         let certificate = scope.dtls.certificate.load().as_ref().clone();
         let wake = ctx.address();
         let wake = Arc::new(move || wake.do_send(Wake));
+        let mut config = scope.config.dtls.clone();
+        config.wall_clock.get_or_insert_with(|| WallClock {
+            instant: now(),
+            time: SystemTime::now(),
+        });
         DtlsActor {
-            engine: Engine::new(kind, scope.config.dtls.clone(), certificate, wake),
+            engine: Engine::new(kind, config, certificate, wake),
             alarm: Alarm::start(ctx),
             scope,
             exit,
@@ -89,7 +90,6 @@ impl DtlsActor {
             writable: None,
             started_at: None,
             opened: Vec::new(),
-            closing: false,
         }
     }
 
@@ -132,7 +132,7 @@ impl DtlsActor {
     }
 
     /// Takes out of the engine what it has to send and to say.
-    fn drain(&mut self, ctx: &mut Context<Self>, permit: Option<Permit>) {
+    fn drain(&mut self, permit: Option<Permit>) {
         let now = now();
         let mut records = Vec::new();
         while let Some(segments) = self.engine.poll_transmit(now) {
@@ -159,10 +159,6 @@ impl DtlsActor {
             above.do_send(DtlsToSctp::Packets { packets, permit });
         }
         self.alarm.set(self.engine.poll_timeout());
-        if self.closing && self.engine.is_flushed() {
-            self.scope.dtls.state.set(DtlsTransportState::Closed);
-            ctx.stop();
-        }
     }
 
     fn handle_event(&mut self, event: Event) {
@@ -217,9 +213,9 @@ impl Actor for DtlsActor {
 impl Supervised for DtlsActor {}
 
 impl OnAlarm for DtlsActor {
-    fn on_alarm(&mut self, ctx: &mut Context<Self>) {
+    fn on_alarm(&mut self, _: &mut Context<Self>) {
         self.engine.handle_timeout(now());
-        self.drain(ctx, None);
+        self.drain(None);
     }
 }
 
@@ -240,12 +236,12 @@ impl Handler<IceToDtls> for DtlsActor {
                 for datagram in &datagrams {
                     self.engine.handle_datagram(now, datagram);
                 }
-                self.drain(ctx, Some(permit));
+                self.drain(Some(permit));
             }
             IceToDtls::Writable { controlling } => {
                 self.writable = Some(IceSide { controlling });
                 self.begin_handshake(ctx);
-                self.drain(ctx, None);
+                self.drain(None);
             }
         }
     }
@@ -254,6 +250,10 @@ impl Handler<IceToDtls> for DtlsActor {
 impl Handler<SctpToDtls> for DtlsActor {
     type Result = ();
 
+    #[cfg_attr(
+        not(feature = "chaos"),
+        expect(unused_variables, reason = "only faults use it")
+    )]
     fn handle(&mut self, SctpToDtls(packets): SctpToDtls, ctx: &mut Context<Self>) {
         #[cfg(feature = "chaos")]
         if crate::chaos::Victim::is_struck(self, ctx) {
@@ -266,17 +266,17 @@ impl Handler<SctpToDtls> for DtlsActor {
                 tracing::trace!(session = %self.scope.id, %error, "packet not sealed");
             }
         }
-        self.drain(ctx, None);
+        self.drain(None);
     }
 }
 
 impl Handler<Above<DtlsToSctp>> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, _: &mut Context<Self>) {
         self.above = Some(sctp);
         self.tell_above();
-        self.drain(ctx, None);
+        self.drain(None);
     }
 }
 
@@ -289,7 +289,7 @@ impl Handler<Start> for DtlsActor {
             self.begin_handshake(ctx);
         }
         let _ = message.taken.send(taken);
-        self.drain(ctx, None);
+        self.drain(None);
     }
 }
 
@@ -318,8 +318,8 @@ impl Handler<GetCounters> for DtlsActor {
 impl Handler<Wake> for DtlsActor {
     type Result = ();
 
-    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
-        self.drain(ctx, None);
+    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
+        self.drain(None);
     }
 }
 
@@ -329,8 +329,8 @@ impl Handler<Shutdown> for DtlsActor {
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.exit.asked();
         self.engine.close(now());
-        // An engine with tasks of its own says goodbye a little later.
-        self.closing = true;
-        self.drain(ctx, None);
+        self.drain(None);
+        self.scope.dtls.state.set(DtlsTransportState::Closed);
+        ctx.stop();
     }
 }

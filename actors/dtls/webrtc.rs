@@ -1,10 +1,21 @@
 //! webrtc-dtls with the face of [`Endpoint`](crate::proto::dtls::Endpoint).
 //!
 //! It needs tasks: they run on the runtime of the thread that starts it, and what they produce is
-//! drained here. They are shut off from the network by the guard of `conn_guard`.
+//! drained here. They are shut off from the network by the guard of `conn_guard`. They make the
+//! handshake and open the peer's records; ours are sealed here (`sealer`), and a server takes the
+//! handshake for complete only when the client's Finished fits (`finished`).
 
 mod admission;
+mod conn_guard;
+mod driver;
+mod finished;
+#[cfg(test)]
+mod guard_tests;
+mod hello;
+mod link;
 mod outcome;
+mod sealer;
+mod secrets;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,7 +23,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use self::admission::Admission;
-use super::driver::{Driver, Established, MAX_DATAGRAM};
+use self::driver::{Driver, Established, MAX_DATAGRAM};
+use self::sealer::APPLICATION_DATA;
 use super::engine::Wake;
 use crate::proto::Machine;
 use crate::proto::dtls::record::Summary;
@@ -70,8 +82,6 @@ struct Over {
     role: Option<Role>,
     established: Option<Box<Established>>,
     rejection: Option<Rejection>,
-    /// Still has to say its close_notify.
-    closing: Option<Driver>,
 }
 
 impl WebRtcEndpoint {
@@ -111,7 +121,7 @@ impl WebRtcEndpoint {
             return Err(StartError::CertificateExpired);
         }
         let wake = self.wake.0.clone();
-        let driver = Driver::spawn(&self.config, &self.certificate, role, &remote, wake)?;
+        let driver = Driver::spawn(&self.config, &self.certificate, role, &remote, &[], wake)?;
         let early = early.take();
         self.phase = Phase::Live(Live {
             driver,
@@ -156,15 +166,11 @@ impl WebRtcEndpoint {
 
     pub(crate) fn send(&mut self, now: Instant, payload: &[u8]) -> Result<(), SendError> {
         self.clock.advance(now);
-        let payloads = match &self.phase {
-            Phase::Live(Live {
-                established: Some(_),
-                driver,
-                ..
-            }) => driver.payloads.as_ref(),
+        match &self.phase {
+            Phase::Live(live) if live.established.is_some() => {}
             Phase::New(_) | Phase::Live(_) => return Err(SendError::NotConnected),
             Phase::Over(_) => return Err(SendError::Closed),
-        };
+        }
         let max = self.config.max_payload();
         if payload.len() > max {
             return Err(SendError::TooLarge {
@@ -172,10 +178,11 @@ impl WebRtcEndpoint {
                 max,
             });
         }
-        let payloads = payloads.ok_or(SendError::Closed)?;
-        payloads
-            .try_send(payload.to_vec())
-            .map_err(|_| SendError::Busy)?;
+        if !self.seal(APPLICATION_DATA, payload) {
+            // All numbers are used up.
+            self.fail(FailureReason::Crypto);
+            return Err(SendError::Closed);
+        }
         self.counters.records_sent += 1;
         Ok(())
     }
@@ -183,19 +190,7 @@ impl WebRtcEndpoint {
     pub(crate) fn close(&mut self, now: Instant) {
         self.clock.advance(now);
         self.pull();
-        self.end(State::Closed, None);
-    }
-
-    /// Whether nothing more is to be drained, after the end.
-    pub(crate) fn is_flushed(&self) -> bool {
-        let closing = matches!(
-            &self.phase,
-            Phase::Over(Over {
-                closing: Some(_),
-                ..
-            })
-        );
-        !closing && self.packets.is_empty() && self.transmits.is_empty()
+        self.close_and_end();
     }
 
     pub(crate) fn state(&self) -> State {

@@ -17,13 +17,15 @@ pub struct Config {
     /// How long a handshake may take from [`start`](super::Endpoint::start) on. Default 30 s.
     pub handshake_timeout: Duration,
     /// How long the first retransmission of a flight waits; each further one waits twice as long,
-    /// with some jitter. Default 200 ms, taken as at least 10 ms: RFC 6347 §4.2.4.1 proposes a
-    /// second, which WebRTC stacks shorten because the ICE checks have shown the path to work.
+    /// with some jitter, up to a sixteenth of [`handshake_timeout`](Self::handshake_timeout).
+    /// Default 200 ms, taken as at least 10 ms: RFC 6347 §4.2.4.1 proposes a second, which WebRTC
+    /// stacks shorten because the ICE checks have shown the path to work.
     pub retransmit_after: Duration,
     /// The SRTP profiles that are wanted. Default: none, which is all that data channels need: a
     /// session then has no keys for SRTP, whatever the peer offers. dimpl offers a fixed list in
-    /// any case, and works with a peer that knows none of it; webrtc-dtls offers what stands here,
-    /// and as a client does not work with a server that knows none of it.
+    /// any case, and works with a peer that knows none of it; where it agrees on a profile that
+    /// does not stand here there are no keys. webrtc-dtls as a client offers what stands here, and
+    /// does not work with a server that knows none of it; as a server it prefers what stands here.
     pub srtp_profiles: Vec<SrtpProfile>,
     /// How many bytes of datagrams are held until they can be used. Default 16,384.
     pub early_buffer: usize,

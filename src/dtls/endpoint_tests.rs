@@ -146,10 +146,10 @@ fn a_batch_comes_out_as_slices_of_one_buffer_and_goes_out_in_one_send() {
 }
 
 #[test]
-fn handshakes_complete_at_10_20_and_30_percent_loss() {
+fn handshakes_complete_at_10_20_and_30_percent_loss_200_times_each() {
     for (client, server, _) in COMBINATIONS {
         for loss in [0.1, 0.2, 0.3] {
-            for seed in 0..10 {
+            for seed in 0..200 {
                 let mut pair = Pair::of(client, server, lossy(seed, loss));
                 pair.start();
                 pair.run(MINUTE, |p| p.both(State::Connected));
@@ -233,7 +233,7 @@ fn a_handshake_without_answer_fails_at_its_deadline() {
         }
         assert_eq!(pair.now - begin, Duration::from_secs(30));
         let sent = pair.sent[CLIENT].len();
-        assert!((5..20).contains(&sent), "backs off: {sent}");
+        assert!((5..25).contains(&sent), "backs off: {sent}");
         assert_eq!(
             pair.ends[CLIENT].counters().retransmissions,
             sent as u64 - 1

@@ -10,20 +10,20 @@ use super::config::{Config, Versions};
 use super::{AlertDescription, Certificate, FailureReason, KeyType, Role, StartError, Version};
 use super::{SrtpKeyingMaterial, SrtpProfile};
 
-/// A flight is resent until the handshake deadline, which is ours to keep; with the wait doubling
-/// each time this is never reached.
-const FLIGHT_RETRIES: usize = 20;
+/// A flight is resent until the handshake deadline, which is ours to keep; with the waits of
+/// `live/pace.rs` this is never reached.
+const FLIGHT_RETRIES: usize = 24;
 
 /// Shortest first wait for a retransmission.
 const MIN_RETRANSMIT_AFTER: Duration = Duration::from_millis(10);
 
-/// dimpl's way to say "never" is ten years.
+/// dimpl's way to say "never" is ten years. Its own deadline of a handshake lies beyond this, too.
 pub(super) const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How many configurations a thread keeps: programs have one or two.
 const CACHED_CONFIGS: usize = 4;
 
-type Key = (usize, Duration, Duration);
+type Key = (usize, Duration);
 
 thread_local! {
     // dimpl tests all of its cryptography each time that a configuration is built, which takes
@@ -61,11 +61,7 @@ pub(super) fn start(
 
 fn configuration(config: &Config) -> Result<Arc<dimpl::Config>, StartError> {
     let retransmit_after = config.retransmit_after.max(MIN_RETRANSMIT_AFTER);
-    let key = (
-        config.effective_mtu(),
-        retransmit_after,
-        config.handshake_timeout,
-    );
+    let key = (config.effective_mtu(), retransmit_after);
     CONFIGS.with_borrow_mut(|configs| {
         if let Some((_, known)) = configs.iter().find(|(k, _)| *k == key) {
             return Ok(known.clone());
@@ -74,8 +70,7 @@ fn configuration(config: &Config) -> Result<Arc<dimpl::Config>, StartError> {
             .mtu(key.0)
             .flight_start_rto(key.1)
             .flight_retries(FLIGHT_RETRIES)
-            // Never before our own deadline.
-            .handshake_timeout(key.2.saturating_add(Duration::from_secs(1)).min(NEVER))
+            .handshake_timeout(2 * NEVER)
             .build()
             .map_err(|_| StartError::Engine)?;
         let built = Arc::new(built);
@@ -87,9 +82,16 @@ fn configuration(config: &Config) -> Result<Arc<dimpl::Config>, StartError> {
     })
 }
 
-/// dimpl's timeout, `None` where it means never.
-pub(super) fn deadline(timeout: Instant, now: Instant) -> Option<Instant> {
-    (timeout.saturating_duration_since(now) < NEVER).then_some(timeout)
+/// Whether an error about a client's hello is raised only when the client has returned a cookie of
+/// ours: it is the peer's then, and not somebody's who only pretends to be there.
+pub(super) fn of_proven_client(error: &dimpl::Error) -> bool {
+    matches!(
+        error,
+        dimpl::Error::SecurityError(
+            SecurityError::ExtendedMasterSecretNotNegotiated
+                | SecurityError::NoMutuallyAcceptableCipherSuite
+        )
+    )
 }
 
 /// The negotiated version, once there is one.

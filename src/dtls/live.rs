@@ -2,12 +2,14 @@
 
 mod admission;
 mod ending;
+mod pace;
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use dimpl::Output;
 
+use self::pace::Pace;
 use super::early::EarlyBuffer;
 use super::engine::{self, Verdict};
 use super::inbox::Inbox;
@@ -48,7 +50,7 @@ pub(super) struct Live {
     now: Instant,
     /// The handshake's, and then that of the peer's acceptance.
     deadline: Instant,
-    engine_deadline: Option<Instant>,
+    pace: Pace,
     /// Datagrams of a server's flight that came before its ServerHello.
     ahead: EarlyBuffer,
     handshake_bytes: usize,
@@ -104,7 +106,7 @@ impl Live {
             remote,
             now,
             deadline: now + config.handshake_timeout.min(engine::NEVER),
-            engine_deadline: None,
+            pace: Pace::new(config.handshake_timeout),
             ahead: EarlyBuffer::new(config.early_buffer),
             handshake_bytes: 0,
             facts: Facts::default(),
@@ -145,7 +147,7 @@ impl Live {
     /// The next deadline of ours or of dimpl.
     pub(super) fn timeout(&self) -> Option<Instant> {
         let ours = (!self.connected || self.awaits_acceptance()).then_some(self.deadline);
-        crate::timer::earlier(ours, self.engine_deadline)
+        crate::timer::earlier(ours, self.pace.timeout())
     }
 
     /// Tells dimpl the time, and sends what is due.
@@ -159,9 +161,9 @@ impl Live {
         if now >= self.deadline && self.awaits_acceptance() {
             return Err(self.fail(FailureReason::PeerRejected));
         }
-        let resend = crate::timer::due(self.engine_deadline, now);
-        self.now = now;
-        if let Err(error) = self.dtls.handle_timeout(now) {
+        let resend = crate::timer::due(self.pace.timeout(), now);
+        self.pace.advance(now);
+        if let Err(error) = self.tell_time(now) {
             return Err(self.timed_out(&error));
         }
         let sent = out.counters.datagrams_sent;
@@ -179,11 +181,10 @@ impl Live {
         datagram: &[u8],
         out: &mut Out<'_>,
     ) -> Result<(), End> {
-        if now > self.now {
-            self.now = now;
-            if let Err(error) = self.dtls.handle_timeout(now) {
-                return Err(self.timed_out(&error));
-            }
+        if now > self.now
+            && let Err(error) = self.tell_time(now)
+        {
+            return Err(self.timed_out(&error));
         }
         if !self.admit(datagram, out.counters) {
             return Ok(());
@@ -211,16 +212,29 @@ impl Live {
         Ok(true)
     }
 
+    fn tell_time(&mut self, now: Instant) -> Result<(), dimpl::Error> {
+        self.now = now;
+        self.dtls.handle_timeout(self.pace.shown(now))
+    }
+
     fn feed(&mut self, datagram: &[u8], out: &mut Out<'_>) -> Result<(), End> {
         let before = (out.counters.records_received, out.counters.datagrams_sent);
         let was_connected = self.connected;
         let mut counted = false;
         if !was_connected {
             self.handshake_bytes += datagram.len();
+        } else if self.role == Role::Server
+            && !self.accepted
+            && self.pace.repeat(self.now)
+            && let Err(error) = self.tell_time(self.now)
+        {
+            return Err(self.timed_out(&error));
         }
         if let Err(error) = self.dtls.handle_packet(datagram) {
             match engine::judge(&error) {
-                Verdict::Fatal(_) if self.facts.cipher_suite.is_none() => {
+                Verdict::Fatal(_)
+                    if self.facts.cipher_suite.is_none() && !engine::of_proven_client(&error) =>
+                {
                     self.start_over(out.counters);
                 }
                 Verdict::Fatal(reason) => return Err(self.refuse_with(reason, out)),
@@ -231,7 +245,7 @@ impl Live {
         }
         self.drain_received(datagram.len(), out)?;
         let after = (out.counters.records_received, out.counters.datagrams_sent);
-        if self.awaits_acceptance() && self.engine_deadline.is_none() {
+        if self.awaits_acceptance() && self.pace.timeout().is_none() {
             // RFC 9147 §7: nothing is left to be resent, so our last flight was acknowledged.
             self.accepted = true;
         } else if was_connected && !counted && before == after {
@@ -355,7 +369,8 @@ impl Live {
             Output::CloseNotify => Step::End(End::Closed),
             Output::BufferTooSmall { needed } => Step::Grow(needed),
             Output::Timeout(at) => {
-                self.engine_deadline = engine::deadline(at, self.now);
+                let handshake = !self.connected || self.awaits_acceptance();
+                self.pace.set(at, self.now, handshake);
                 Step::Idle
             }
             _ => Step::More,

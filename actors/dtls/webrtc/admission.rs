@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::driver::Driver;
+use super::driver::Driver;
+use super::hello::offered_srtp_profiles;
 use super::{Live, WakeHandle};
 use crate::proto::dtls::record::{ClientHello, Summary};
 use crate::proto::dtls::{AlertDescription, Certificate, Config, Role};
@@ -37,12 +38,17 @@ impl Live {
             Role::Server if self.driver.shared.answered.load(Ordering::Relaxed) => Admission::Pass,
             Role::Server if summary.client_hello.is_none() => Admission::Unexpected,
             Role::Server => {
-                if summary.client_hello == Some(ClientHello::Complete) && self.handshake_bytes > 0 {
+                if summary.client_hello == Some(ClientHello::Complete) {
+                    let offered = offered_srtp_profiles(datagram);
                     // What came before may be spoofed, and would stand in the engine's way.
-                    let wake = wake.0.clone();
-                    let fresh = Driver::spawn(config, certificate, self.role, &self.remote, wake);
-                    if let Ok(driver) = fresh {
-                        self.driver = driver;
+                    if self.handshake_bytes > 0 || !offered.is_empty() {
+                        let wake = wake.0.clone();
+                        let (role, remote) = (self.role, &self.remote);
+                        let fresh =
+                            Driver::spawn(config, certificate, role, remote, &offered, wake);
+                        if let Ok(driver) = fresh {
+                            self.driver = driver;
+                        }
                     }
                 }
                 Admission::Pass

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::super::link::Output;
-use super::{Over, Phase, WebRtcEndpoint};
+use super::link::Output;
+use super::sealer::{ALERT, Sealer};
+use super::{Live, Over, Phase, WebRtcEndpoint};
 use crate::proto::dtls::record::Summary;
 use crate::proto::dtls::{Event, FailureReason, Rejection, State};
 
@@ -13,15 +14,10 @@ impl WebRtcEndpoint {
     /// Takes what the tasks have produced.
     pub(super) fn pull(&mut self) {
         loop {
-            let driver = match &mut self.phase {
-                Phase::Live(live) => &mut live.driver,
-                Phase::Over(Over {
-                    closing: Some(driver),
-                    ..
-                }) => driver,
-                Phase::New(_) | Phase::Over(_) => return,
+            let Phase::Live(live) = &mut self.phase else {
+                return;
             };
-            match driver.outputs.next() {
+            match live.driver.outputs.next() {
                 Ok(Some(output)) => self.take(output),
                 Ok(None) => break,
                 // The task ended without a word: it has panicked.
@@ -32,17 +28,8 @@ impl WebRtcEndpoint {
     }
 
     fn take(&mut self, output: Output) {
-        let live = match &mut self.phase {
-            Phase::Live(live) => live,
-            Phase::Over(over) => {
-                match output {
-                    Output::Packet(packet) => self.push_packet(&packet),
-                    Output::Flushed | Output::Failed(_) => over.closing = None,
-                    Output::Connected(_) | Output::Data(_) | Output::Closed => {}
-                }
-                return;
-            }
-            Phase::New(_) => return,
+        let Phase::Live(live) = &mut self.phase else {
+            return;
         };
         match output {
             Output::Packet(packet) => {
@@ -60,12 +47,41 @@ impl WebRtcEndpoint {
                 self.events.push_back(Event::ApplicationData(data));
             }
             Output::Closed => {
-                self.end(State::Closed, None);
+                // RFC 5246 §7.2.1: a close_notify is answered.
+                self.close_and_end();
                 self.events.push_back(Event::Closed);
             }
             Output::Failed(reason) => self.fail(reason),
-            Output::Flushed => self.fail(FailureReason::Engine),
         }
+    }
+
+    /// Seals one record into the batch that is sent.
+    pub(super) fn seal(&mut self, content_type: u8, payload: &[u8]) -> bool {
+        let Phase::Live(Live {
+            established: Some(established),
+            ..
+        }) = &mut self.phase
+        else {
+            return false;
+        };
+        let mut sealed = None;
+        self.packets
+            .push_with(Sealer::space(payload.len()), |space| {
+                sealed = established.sealer.seal(content_type, payload, space);
+                sealed
+            });
+        if let Some(len) = sealed {
+            self.counters.datagrams_sent += 1;
+            self.counters.bytes_sent += len as u64;
+        }
+        sealed.is_some()
+    }
+
+    /// Says close_notify, if there are keys for it.
+    pub(super) fn close_and_end(&mut self) {
+        const CLOSE_NOTIFY: [u8; 2] = [1, 0];
+        self.seal(ALERT, &CLOSE_NOTIFY);
+        self.end(State::Closed, None);
     }
 
     pub(super) fn push_packet(&mut self, packet: &[u8]) {
@@ -87,21 +103,17 @@ impl WebRtcEndpoint {
             role: None,
             established: None,
             rejection,
-            closing: None,
         };
         match std::mem::replace(&mut self.phase, Phase::Over(over)) {
             Phase::New(_) => {}
             over @ Phase::Over(_) => self.phase = over,
-            Phase::Live(mut live) => {
+            Phase::Live(live) => {
                 let Phase::Over(over) = &mut self.phase else {
                     return;
                 };
                 over.role = Some(live.role);
-                if state == State::Closed && live.established.is_some() {
+                if state == State::Closed {
                     over.established = live.established;
-                    // Without more payloads to come the task sends its close_notify and ends.
-                    live.driver.payloads = None;
-                    over.closing = Some(live.driver);
                 }
             }
         }
@@ -109,13 +121,8 @@ impl WebRtcEndpoint {
 
     /// Adds what the guard has counted.
     fn collect_counters(&mut self) {
-        let driver = match &self.phase {
-            Phase::Live(live) => &live.driver,
-            Phase::Over(Over {
-                closing: Some(driver),
-                ..
-            }) => driver,
-            Phase::New(_) | Phase::Over(_) => return,
+        let Phase::Live(Live { driver, .. }) = &self.phase else {
+            return;
         };
         let shared = &driver.shared;
         let taken = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);

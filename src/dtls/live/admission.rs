@@ -81,10 +81,10 @@ impl Live {
 
     /// A server as it was when nobody had said anything.
     fn refresh(&mut self) {
+        let now = self.pace.shown(self.now);
         if self.handshake_bytes > 0
-            && let Ok(mut fresh) =
-                engine::start(&self.config, &self.certificate, self.role, self.now)
-            && fresh.handle_timeout(self.now).is_ok()
+            && let Ok(mut fresh) = engine::start(&self.config, &self.certificate, self.role, now)
+            && fresh.handle_timeout(now).is_ok()
         {
             self.dtls = fresh;
         }

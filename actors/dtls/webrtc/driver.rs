@@ -22,8 +22,10 @@ use webrtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use webrtc_util::KeyingMaterialExporter;
 
 use super::conn_guard::{ConnGuard, Shared};
-use super::engine::Wake;
 use super::link::{Link, Output, Outputs, link};
+use super::sealer::Sealer;
+use super::secrets::Secrets;
+use crate::dtls::engine::Wake;
 use crate::proto::dtls::{
     AlertDescription, Certificate, Config, ExportError, FailureReason, FingerprintSet, Role,
     SrtpKeyingMaterial, SrtpProfile, StartError, Versions, cipher_suite_name,
@@ -32,10 +34,6 @@ use crate::proto::dtls::{
 /// How many datagrams wait for the engine; more are dropped, as in any socket's buffer.
 const INBOUND: usize = 256;
 
-/// How many payloads wait for the engine; [`SendError::Busy`](crate::proto::dtls::SendError::Busy)
-/// says that there are more.
-const PAYLOADS: usize = 2_048;
-
 /// What webrtc-dtls reads at most at once: its `INBOUND_BUFFER_SIZE`.
 pub(super) const MAX_DATAGRAM: usize = 8_192;
 
@@ -43,8 +41,11 @@ pub(super) const MAX_DATAGRAM: usize = 8_192;
 /// compares with the MTU.
 const FRAGMENT_OVERHEAD: usize = 64;
 
-/// How long the close_notify may take to be sealed.
+/// How long webrtc-dtls may take to hand out what it has to say.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many times a handshake may take as long as the longest wait for a repetition.
+const WAITS: u32 = 16;
 
 /// RFC 5764 §4.2.
 const SRTP_LABEL: &str = "EXTRACTOR-dtls_srtp";
@@ -54,6 +55,7 @@ pub(super) struct Established {
     pub(super) peer_certificate: Bytes,
     pub(super) cipher_suite: &'static str,
     pub(super) srtp: Option<SrtpKeyingMaterial>,
+    pub(super) sealer: Sealer,
     state: webrtc_dtls::state::State,
 }
 
@@ -91,31 +93,36 @@ pub(super) struct Driver {
     pub(super) outputs: Outputs,
     /// Datagrams of the peer.
     pub(super) inbound: mpsc::Sender<Vec<u8>>,
-    /// Payloads to send; `None` once the connection is to be closed.
-    pub(super) payloads: Option<mpsc::Sender<Vec<u8>>>,
     task: AbortHandle,
 }
 
 impl Driver {
-    /// Spawns the tasks on the runtime of the current thread.
+    /// Spawns the tasks on the runtime of the current thread. `offered` are the SRTP profiles that
+    /// a server knows its client to offer, if it has seen its hello.
     pub(super) fn spawn(
         config: &Config,
         certificate: &Certificate,
         role: Role,
         remote: &FingerprintSet,
+        offered: &[u16],
         wake: Wake,
     ) -> Result<Driver, StartError> {
         let client = role == Role::Client;
         let refusal = Arc::new(OnceLock::new());
-        let settings = settings(config, certificate, client, remote.clone(), refusal.clone())?;
+        let mut settings = settings(config, certificate, remote.clone(), refusal.clone())?;
+        settings.srtp_protection_profiles = if client {
+            own_profiles(config)
+        } else {
+            profiles_for(config, offered)
+        };
         let interval = settings.flight_interval;
         let shared = Arc::new(Shared::default());
         let (link, outputs) = link(wake);
         let (inbound, datagrams) = mpsc::channel(INBOUND);
-        let (payloads, to_send) = mpsc::channel(PAYLOADS);
         let guard = Arc::new(ConnGuard::new(
             client,
             interval,
+            config.handshake_timeout / WAITS,
             shared.clone(),
             datagrams,
             link.clone(),
@@ -129,13 +136,12 @@ impl Driver {
         };
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::Engine)?;
         let task = runtime
-            .spawn(run.drive(guard, settings, client, to_send))
+            .spawn(run.drive(guard, settings, client))
             .abort_handle();
         Ok(Driver {
             shared,
             outputs,
             inbound,
-            payloads: Some(payloads),
             task,
         })
     }
@@ -163,30 +169,31 @@ impl Run {
         guard: Arc<ConnGuard>,
         settings: webrtc_dtls::config::Config,
         client: bool,
-        payloads: mpsc::Receiver<Vec<u8>>,
     ) {
-        let output = match DTLSConn::new(guard, settings, client, None).await {
+        let output = match DTLSConn::new(guard.clone(), settings, client, None).await {
             Ok(conn) => {
                 self.shared.establish();
-                match self.established(&conn).await {
+                match self.established(&conn, &guard, client).await {
                     Ok(established) => {
                         self.link
                             .send(Output::Connected(Box::new(established)))
                             .await;
-                        self.exchange(conn, payloads).await
+                        self.read(conn).await
                     }
-                    Err(reason) => Some(Output::Failed(reason)),
+                    Err(reason) => Output::Failed(reason),
                 }
             }
-            Err(error) => Some(Output::Failed(self.failure(&error))),
+            Err(error) => Output::Failed(self.failure(&error)),
         };
-        if let Some(output) = output {
-            self.link.send(output).await;
-        }
-        self.link.send(Output::Flushed).await;
+        self.link.send(output).await;
     }
 
-    async fn established(&self, conn: &DTLSConn) -> Result<Established, FailureReason> {
+    async fn established(
+        &self,
+        conn: &DTLSConn,
+        guard: &ConnGuard,
+        client: bool,
+    ) -> Result<Established, FailureReason> {
         let state = conn.connection_state().await;
         let peer = state
             .peer_certificates
@@ -197,11 +204,17 @@ impl Run {
             return Err(FailureReason::FingerprintMismatch);
         }
         let peer_certificate = Bytes::copy_from_slice(peer);
+        let secrets = Secrets::of(&state, client).ok_or(FailureReason::Engine)?;
+        if !client && !guard.client_finished(&secrets).await {
+            return Err(FailureReason::Crypto);
+        }
+        let sealer = Sealer::new(&secrets, client, guard.nonces());
         let suite = self.shared.cipher_suite.load(Ordering::Relaxed);
         let mut established = Established {
             peer_certificate,
             cipher_suite: cipher_suite_name(u16::try_from(suite).unwrap_or_default()),
             srtp: None,
+            sealer: sealer.ok_or(FailureReason::Engine)?,
             state,
         };
         let profile = profile(conn.selected_srtpprotection_profile());
@@ -215,44 +228,20 @@ impl Run {
         Ok(established)
     }
 
-    /// Moves data until one side closes.
-    async fn exchange(
-        &self,
-        conn: DTLSConn,
-        mut payloads: mpsc::Receiver<Vec<u8>>,
-    ) -> Option<Output> {
-        let read = async {
-            let mut buffer = vec![0; MAX_DATAGRAM];
-            loop {
-                match conn.read(&mut buffer, None).await {
-                    Ok(len) => {
-                        let data = Bytes::copy_from_slice(&buffer[..len]);
-                        self.link.send(Output::Data(data)).await;
-                    }
-                    Err(_) => return,
-                }
-            }
-        };
-        let write = async {
-            while let Some(payload) = payloads.recv().await {
-                if conn.write(&payload, None).await.is_err() {
-                    return Some(Output::Failed(FailureReason::Engine));
-                }
-            }
-            None
-        };
-        let written = tokio::select! {
-            biased;
-            output = write => Some(output),
-            () = read => None,
-        };
-        // Through the same queue as what was to be sent before.
+    /// Hands out what comes until the peer closes.
+    async fn read(&self, conn: DTLSConn) -> Output {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        while let Ok(len) = conn.read(&mut buffer, None).await {
+            let data = Bytes::copy_from_slice(&buffer[..len]);
+            self.link.send(Output::Data(data)).await;
+        }
+        // This goes through the queue in which the answer to a close_notify stands, if the reader
+        // has ended because of one. Otherwise it has panicked.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, conn.close()).await;
-        match written {
-            Some(output) => output,
-            // The reader ends when it has answered a close_notify. Otherwise it has panicked.
-            None if self.shared.alerts.load(Ordering::Relaxed) > 1 => Some(Output::Closed),
-            None => Some(Output::Failed(FailureReason::Engine)),
+        if self.shared.alerts.load(Ordering::Relaxed) > 1 {
+            Output::Closed
+        } else {
+            Output::Failed(FailureReason::Engine)
         }
     }
 
@@ -295,20 +284,12 @@ impl Run {
 fn settings(
     config: &Config,
     certificate: &Certificate,
-    client: bool,
     remote: FingerprintSet,
     refusal: Arc<OnceLock<FailureReason>>,
 ) -> Result<webrtc_dtls::config::Config, StartError> {
     if config.versions == Versions::Only13 {
         return Err(StartError::UnsupportedVersion);
     }
-    // As a server it fails where it has no profile of the client's list, and every browser sends
-    // one; as a client where the server does not answer to its own.
-    let profiles = if client {
-        &config.srtp_profiles[..]
-    } else {
-        &SrtpProfile::ALL[..]
-    };
     Ok(webrtc_dtls::config::Config {
         certificates: vec![own(certificate)?],
         // AEAD only.
@@ -316,7 +297,6 @@ fn settings(
             CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256,
             CipherSuiteId::Tls_Ecdhe_Rsa_With_Aes_128_Gcm_Sha256,
         ],
-        srtp_protection_profiles: profiles.iter().map(|p| protection_profile(*p)).collect(),
         client_auth: ClientAuthType::RequireAnyClientCert,
         extended_master_secret: ExtendedMasterSecretType::Require,
         flight_interval: config.retransmit_after.max(Duration::from_millis(10)),
@@ -352,6 +332,37 @@ fn own(certificate: &Certificate) -> Result<webrtc_dtls::crypto::Certificate, St
             serialized_der,
         },
     })
+}
+
+/// What a client offers: it fails where the server does not answer to it, so nothing that is not
+/// wanted.
+fn own_profiles(config: &Config) -> Vec<SrtpProtectionProfile> {
+    let wanted = config.srtp_profiles.iter();
+    wanted.map(|profile| protection_profile(*profile)).collect()
+}
+
+/// What a server takes: of what is offered the first that is wanted, or that anybody wants, for
+/// there are clients that close without. It fails where it has nothing of the client's list, so it
+/// also has what we have no keys for; a profile that it does not know is `Unsupported` to it, and
+/// is not answered.
+fn profiles_for(config: &Config, offered: &[u16]) -> Vec<SrtpProtectionProfile> {
+    let common = |profiles: Vec<SrtpProtectionProfile>| {
+        let first = offered
+            .iter()
+            .map(|number| SrtpProtectionProfile::from(*number))
+            .find(|profile| profiles.contains(profile));
+        first.map(|profile| vec![profile])
+    };
+    let all = SrtpProfile::ALL.map(protection_profile).to_vec();
+    common(own_profiles(config))
+        .or_else(|| common(all.clone()))
+        .unwrap_or_else(|| {
+            let others = [
+                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32,
+                SrtpProtectionProfile::Unsupported,
+            ];
+            all.into_iter().chain(others).collect()
+        })
 }
 
 fn protection_profile(profile: SrtpProfile) -> SrtpProtectionProfile {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::driver::Established;
-use super::engine::Wake;
+use crate::dtls::engine::Wake;
 use crate::proto::dtls::FailureReason;
 
 /// How many outputs wait for the owner; the tasks wait when there are more.
@@ -23,12 +23,10 @@ pub(super) enum Output {
     Connected(Box<Established>),
     /// The payload of a record.
     Data(Bytes),
-    /// The peer closed the connection.
+    /// The peer closed the connection; nothing follows.
     Closed,
-    /// The handshake or the engine failed.
+    /// The handshake or the engine failed; nothing follows.
     Failed(FailureReason),
-    /// Nothing follows.
-    Flushed,
 }
 
 /// The sending end: bounded, and it wakes the owner once per drain.

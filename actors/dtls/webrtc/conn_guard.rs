@@ -7,27 +7,25 @@
 //! 2. Records that its parser takes for fatal, or panics on, are dropped.
 //! 3. No plaintext alert before the peer's hello, and no warning ever.
 //! 4. After the handshake only protected data and alerts pass.
-//! 5. The server's last flight is kept, and sent again when the client repeats its own.
+//! 5. The server's last flight waits for the client's Finished, is kept, and is sent again when
+//!    the client repeats its own.
 //! 6. Retransmissions back off.
-//! 7. Alerts are not echoed for ever.
+//! 7. After the handshake nothing that it wants to send passes.
 //! 8. Plaintext records are numbered anew.
-//!
-//! What cannot be mended from here: explicit nonces of AES-GCM are drawn at random instead of
-//! counted, and the server does not compare the client's Finished. The latter is bounded by what
-//! is required besides: the client's CertificateVerify signs the whole handshake before it, and
-//! the extended master secret binds the keys to it.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use webrtc_util::Conn;
 
+use super::finished::{FINISHED_RECORD, FinishedCheck, Transcript, Verdict};
 use super::link::{Link, Output};
+use super::secrets::Secrets;
 use crate::proto::dtls::record::Summary;
 
 /// How often the server repeats its last flight, and how soon again: RFC 6347 §4.2.4 wants an
@@ -38,9 +36,8 @@ const FINAL_FLIGHT_PAUSE: Duration = Duration::from_millis(50);
 /// How many datagrams a last flight has at most; it is two records in one.
 const MAX_FINAL_FLIGHT: usize = 4;
 
-/// How many protected alerts are sent: a close_notify, or the answer to one. webrtc-dtls answers
-/// each warning with a warning, so that two of its kind could go on for ever.
-const MAX_ALERTS: usize = 1;
+/// How many records are kept that may be the client's Finished, until that can be told.
+const MAX_EARLY_FINISHED: usize = 32;
 
 const HEADER_LEN: usize = 13;
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -64,7 +61,7 @@ pub(super) struct Shared {
     pub(super) cipher_suite: AtomicUsize,
     /// The peer's fatal alert, plus one; 0 for none.
     pub(super) alert: AtomicUsize,
-    /// Protected alerts that were to be sent.
+    /// Protected alerts that webrtc-dtls wanted to send: answers to the peer's, each.
     pub(super) alerts: AtomicUsize,
     /// Protected records that have passed after the handshake.
     pub(super) passed: AtomicU64,
@@ -86,7 +83,6 @@ impl Shared {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
 pub(super) struct ConnGuard {
     client: bool,
     shared: Arc<Shared>,
@@ -95,12 +91,27 @@ pub(super) struct ConnGuard {
     sent: Mutex<Sent>,
     /// Plaintext records that have passed.
     plaintext: AtomicU64,
+    /// A server's view of the handshake.
+    transcript: Mutex<Transcript>,
+    finished: Mutex<Finished>,
+    judged: Notify,
+}
+
+/// The client's Finished, as far as a server has it.
+enum Finished {
+    /// Records that may be it; the keys are not known yet.
+    Early(Vec<Vec<u8>>),
+    Awaited(Box<FinishedCheck>),
+    Judged(Verdict),
 }
 
 /// What was sent in the handshake.
-#[derive(Debug)]
 struct Sent {
     backoff: Backoff,
+    /// The explicit nonces of what was protected.
+    nonces: Vec<[u8; 8]>,
+    /// The last flight may go.
+    released: bool,
     final_flight: Vec<Vec<u8>>,
     final_flights_left: u32,
     last_final_flight: Option<Instant>,
@@ -108,10 +119,11 @@ struct Sent {
 
 impl ConnGuard {
     /// A guard that reads from `inbound` and writes to `link`. `interval` is how often webrtc-dtls
-    /// repeats a flight.
+    /// repeats a flight, `longest` how long the peer waits for a repetition at most.
     pub(super) fn new(
         client: bool,
         interval: Duration,
+        longest: Duration,
         shared: Arc<Shared>,
         inbound: mpsc::Receiver<Vec<u8>>,
         link: Link,
@@ -122,18 +134,72 @@ impl ConnGuard {
             inbound: tokio::sync::Mutex::new(inbound),
             link,
             sent: Mutex::new(Sent {
-                backoff: Backoff {
-                    interval,
-                    last: None,
-                    silent: 0,
-                    heard: false,
-                    pass: true,
-                },
+                backoff: Backoff::new(interval, longest),
+                nonces: Vec::new(),
+                released: false,
                 final_flight: Vec::new(),
                 final_flights_left: MAX_FINAL_FLIGHTS,
                 last_final_flight: None,
             }),
             plaintext: AtomicU64::new(0),
+            transcript: Mutex::default(),
+            finished: Mutex::new(Finished::Early(Vec::new())),
+            judged: Notify::new(),
+        }
+    }
+
+    /// The explicit nonces that webrtc-dtls has used.
+    pub(super) fn nonces(&self) -> Vec<[u8; 8]> {
+        self.sent().nonces.clone()
+    }
+
+    /// Waits for a Finished of the client that fits to what a server has seen, and lets our own
+    /// go then. `false` when the client has seen another handshake, or when what was seen is not
+    /// enough to tell.
+    pub(super) async fn client_finished(&self, secrets: &Secrets) -> bool {
+        let Some(check) = FinishedCheck::new(secrets, &lock(&self.transcript)) else {
+            return false;
+        };
+        let early = std::mem::replace(
+            &mut *lock(&self.finished),
+            Finished::Awaited(Box::new(check)),
+        );
+        if let Finished::Early(records) = early {
+            for record in records {
+                self.judge(&record);
+            }
+        }
+        let verdict = loop {
+            if let Finished::Judged(verdict) = *lock(&self.finished) {
+                break verdict;
+            }
+            self.judged.notified().await;
+        };
+        if verdict == Verdict::Right {
+            self.sent().released = true;
+            self.send_final_flight().await;
+        }
+        verdict == Verdict::Right
+    }
+
+    /// Looks at what may be the client's Finished.
+    fn judge(&self, record: &[u8]) {
+        if record.len() != FINISHED_RECORD {
+            return;
+        }
+        let mut finished = lock(&self.finished);
+        match &mut *finished {
+            Finished::Early(records) if records.len() < MAX_EARLY_FINISHED => {
+                records.push(record.to_vec());
+            }
+            Finished::Awaited(check) => match check.judge(record) {
+                Verdict::NotAuthentic => {}
+                verdict => {
+                    *finished = Finished::Judged(verdict);
+                    self.judged.notify_one();
+                }
+            },
+            Finished::Early(_) | Finished::Judged(_) => {}
         }
     }
 
@@ -149,6 +215,13 @@ impl ConnGuard {
         for record in records(datagram) {
             if established && record.content_type == HANDSHAKE && record.epoch <= 1 {
                 repeated = true;
+            }
+            if !self.client && record.content_type == HANDSHAKE {
+                match record.epoch {
+                    0 if !established => lock(&self.transcript).add(true, record.body()),
+                    1 => self.judge(record.bytes),
+                    _ => {}
+                }
             }
             if self.passes(&record, established) {
                 let start = admitted.len();
@@ -222,22 +295,24 @@ impl ConnGuard {
 
     /// Rule 5: webrtc-dtls regards itself as done and would let the client wait for ever.
     async fn repeat_final_flight(&self) {
-        let flight = {
+        {
             let mut sent = self.sent();
             let now = Instant::now();
             let paused = sent
                 .last_final_flight
                 .is_none_or(|at| now >= at + FINAL_FLIGHT_PAUSE);
-            if !paused || sent.final_flights_left == 0 {
+            if !paused || !sent.released || sent.final_flights_left == 0 {
                 return;
             }
             sent.final_flights_left -= 1;
             sent.last_final_flight = Some(now);
-            sent.final_flight.clone()
-        };
-        if !flight.is_empty() {
-            self.shared.retransmissions.fetch_add(1, Ordering::Relaxed);
         }
+        self.shared.retransmissions.fetch_add(1, Ordering::Relaxed);
+        self.send_final_flight().await;
+    }
+
+    async fn send_final_flight(&self) {
+        let flight = self.sent().final_flight.clone();
         for datagram in flight {
             self.link.send(Output::Packet(datagram)).await;
         }
@@ -255,11 +330,23 @@ impl ConnGuard {
             return self.shared.alert.load(Ordering::Relaxed) == 0;
         }
         let mut sent = self.sent();
-        let changes_cipher =
-            records(datagram).any(|r| r.epoch == 0 && r.content_type == CHANGE_CIPHER_SPEC);
-        let last = changes_cipher || !sent.final_flight.is_empty();
-        if !self.client && last && sent.final_flight.len() < MAX_FINAL_FLIGHT {
-            sent.final_flight.push(datagram.to_vec());
+        let mut changes_cipher = false;
+        for record in records(datagram) {
+            match (record.epoch, record.content_type) {
+                (0, HANDSHAKE) if !self.client => {
+                    lock(&self.transcript).add(false, record.body());
+                }
+                (0, CHANGE_CIPHER_SPEC) => changes_cipher = true,
+                (1, _) => sent.nonces.extend(record.body().first_chunk::<8>()),
+                _ => {}
+            }
+        }
+        if !self.client && (changes_cipher || !sent.final_flight.is_empty()) {
+            // Rule 5: it is sent when the client's Finished was seen.
+            if sent.final_flight.len() < MAX_FINAL_FLIGHT {
+                sent.final_flight.push(datagram.to_vec());
+            }
+            return false;
         }
         let (pass, again) = sent.backoff.pass(Instant::now());
         if pass && again {
@@ -268,9 +355,14 @@ impl ConnGuard {
         pass
     }
 
-    fn sent(&self) -> std::sync::MutexGuard<'_, Sent> {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sent(&self) -> MutexGuard<'_, Sent> {
+        lock(&self.sent)
     }
+}
+
+/// Nothing panics while it holds one of these.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -304,9 +396,12 @@ impl Conn for ConnGuard {
 
     async fn send(&self, datagram: &[u8]) -> Result<usize, webrtc_util::Error> {
         let pass = if self.shared.established() {
-            // Rule 7.
-            datagram.first() != Some(&ALERT)
-                || self.shared.alerts.fetch_add(1, Ordering::Relaxed) < MAX_ALERTS
+            // Rule 7: it answers each alert with an alert, so that two of its kind could go on
+            // for ever. Whatever there is to be said is sealed by the sealer.
+            if datagram.first() == Some(&ALERT) {
+                self.shared.alerts.fetch_add(1, Ordering::Relaxed);
+            }
+            false
         } else {
             self.note_sent(datagram)
         };
@@ -338,10 +433,13 @@ impl Conn for ConnGuard {
 }
 
 /// Rule 6: webrtc-dtls repeats a flight at a fixed interval; of repetitions into silence only the
-/// 1st, 2nd, 4th, 8th … pass (RFC 6347 §4.2.4.1).
+/// 1st, 2nd, 4th, 8th … pass (RFC 6347 §4.2.4.1), and from some distance on each of that distance:
+/// a handshake has a deadline, and is not to spend half of it waiting.
 #[derive(Debug)]
 struct Backoff {
     interval: Duration,
+    /// How many intervals lie between two repetitions at most: a power of two.
+    longest: u32,
     last: Option<Instant>,
     silent: u32,
     heard: bool,
@@ -349,6 +447,19 @@ struct Backoff {
 }
 
 impl Backoff {
+    fn new(interval: Duration, longest: Duration) -> Backoff {
+        let intervals = longest.as_micros() / interval.as_micros().max(1);
+        let intervals = u32::try_from(intervals).unwrap_or(u32::MAX);
+        Backoff {
+            interval,
+            longest: 1 << intervals.max(1).ilog2(),
+            last: None,
+            silent: 0,
+            heard: false,
+            pass: true,
+        }
+    }
+
     /// Whether a datagram is to be sent now, and whether it is a repetition. The datagrams of one
     /// flight come at once and share their fate.
     fn pass(&mut self, now: Instant) -> (bool, bool) {
@@ -358,7 +469,11 @@ impl Backoff {
             self.pass = true;
         } else if !same_flight {
             self.silent = self.silent.saturating_add(1);
-            self.pass = self.silent.is_power_of_two();
+            self.pass = if self.silent < self.longest {
+                self.silent.is_power_of_two()
+            } else {
+                self.silent.is_multiple_of(self.longest)
+            };
         }
         self.last = Some(now);
         (self.pass, self.silent > 0 && !same_flight)
