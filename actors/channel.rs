@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use actix::Addr;
 use futures_core::Stream;
 use metrics::Counter;
 use tokio::sync::{Notify, watch};
 
+use crate::mailbox::Address;
 use crate::proto::sctp::{ChannelError, ChannelId, ChannelInfo, Message};
 use crate::scope::Lease;
 use crate::sctp::SctpActor;
@@ -87,7 +87,7 @@ pub(crate) struct Port {
     commands: Mutex<VecDeque<Command>>,
     /// Whether the actor has been woken and has not looked yet.
     scheduled: AtomicBool,
-    actor: Addr<SctpActor>,
+    actor: Address<SctpActor>,
     /// The largest message that can be sent; 0 until the peer's limit is known.
     pub(crate) max_message_size: AtomicU32,
     /// Counts sends that found no room.
@@ -95,7 +95,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    pub(crate) fn new(actor: Addr<SctpActor>, backpressure: Counter) -> Port {
+    pub(crate) fn new(actor: Address<SctpActor>, backpressure: Counter) -> Port {
         Port {
             commands: Mutex::default(),
             scheduled: AtomicBool::new(false),

@@ -77,10 +77,10 @@ impl Session {
     pub fn inject(&self, actor: ActorKind, fault: Fault, moment: Moment) {
         let inject = Inject { fault, moment };
         match actor {
-            ActorKind::Gatherer => self.gatherer().actor.do_send(inject),
-            ActorKind::Ice => self.ice().actor.do_send(inject),
-            ActorKind::Dtls => self.dtls().actor.do_send(inject),
-            ActorKind::Sctp => self.sctp().parts().actor.do_send(inject),
+            ActorKind::Gatherer => self.gatherer().actor.plain().do_send(inject),
+            ActorKind::Ice => self.ice().actor.plain().do_send(inject),
+            ActorKind::Dtls => self.dtls().actor.plain().do_send(inject),
+            ActorKind::Sctp => self.sctp().parts().actor.plain().do_send(inject),
             ActorKind::Supervisor => self.scope().supervisor.do_send(inject),
         }
     }

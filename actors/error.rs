@@ -79,6 +79,31 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons for which an actor of this kind can fail, for tables of labels.
+    pub(crate) fn all(actor: ActorKind) -> Vec<Reason> {
+        let mut reasons = vec![
+            Reason::Panic,
+            Reason::Stopped,
+            Reason::WorkerLost,
+            Reason::LowerLayer,
+            Reason::ConnectTimeout,
+        ];
+        match actor {
+            ActorKind::Gatherer => reasons.extend([Reason::SocketBind, Reason::SocketLost]),
+            ActorKind::Ice => {
+                reasons.push(Reason::IceFailed);
+                reasons.extend(ice::FailureReason::ALL.map(Reason::Ice));
+            }
+            ActorKind::Dtls => {
+                reasons.extend(dtls::StartError::ALL.map(Reason::DtlsStart));
+                reasons.extend(dtls::FailureReason::ALL.map(Reason::Dtls));
+            }
+            ActorKind::Sctp => reasons.extend(sctp::FailureReason::ALL.map(Reason::Sctp)),
+            ActorKind::Supervisor => reasons.push(Reason::Idle),
+        }
+        reasons
+    }
+
     /// The value of the metric label `reason`.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -209,7 +209,7 @@ impl Subscriber {
             event,
         };
         if !self.recipient.connected() {
-            metrics.undelivered(Undelivered::Closed, 1);
+            metrics.process.undelivered.add(Undelivered::Closed, 1);
             return false;
         }
         if self.missed > 0 {
@@ -223,7 +223,7 @@ impl Subscriber {
             self.recipient.do_send(message(event.clone()));
         } else if self.recipient.try_send(message(event.clone())).is_err() {
             self.missed += 1;
-            metrics.undelivered(Undelivered::Lagged, 1);
+            metrics.process.undelivered.add(Undelivered::Lagged, 1);
         }
         true
     }
@@ -363,7 +363,10 @@ impl<E: FromEvent> Stream for EventStream<E> {
             match std::task::ready!(Pin::new(&mut self.inner).poll_next(cx)) {
                 None => return Poll::Ready(None),
                 Some(Err(BroadcastStreamRecvError::Lagged(missed))) => {
-                    self.metrics.undelivered(Undelivered::Lagged, missed);
+                    self.metrics
+                        .process
+                        .undelivered
+                        .add(Undelivered::Lagged, missed);
                     return Poll::Ready(Some(E::lagged(missed)));
                 }
                 Some(Ok(event)) => {

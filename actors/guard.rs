@@ -162,7 +162,7 @@ impl<K: Send + Clone + Unpin + 'static> Guard<K> {
 
     fn tell_parent(&self, end: End, restarting: bool) {
         if !self.parent.connected() {
-            self.metrics.undelivered(Undelivered::Orphan, 1);
+            self.metrics.process.undelivered.add(Undelivered::Orphan, 1);
             return;
         }
         self.parent.do_send(ChildFailed {

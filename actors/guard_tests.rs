@@ -90,7 +90,7 @@ fn guard(
         parent,
         policy,
         span: Span::none(),
-        metrics: Metrics::new(),
+        metrics: Metrics::new(1),
     }
 }
 

@@ -5,7 +5,7 @@
 //!  network ◄── Gatherer ◄── IceToGatherer ── ICE ◄── DtlsToIce ── DTLS ◄── SctpToDtls ── SCTP ◄── channels
 //! ```
 //!
-//! An actor holds a `Recipient` of its neighbour and never its `Addr`, so it knows no more of it
+//! An actor holds a `Neighbour` and never its address, so it knows no more of it
 //! than stands here. Traffic moves in batches: one message a hop for all that one wake of the
 //! socket, or of the application, brought.
 
@@ -17,6 +17,8 @@ use std::task::{Context, Poll, Waker};
 use actix::prelude::*;
 use bytes::Bytes;
 
+use crate::mailbox::{Letter, Neighbour};
+use crate::metrics::MessageKind;
 use crate::proto::ice;
 use crate::proto::net::{Path, Segments};
 
@@ -110,14 +112,65 @@ pub(crate) struct SctpToDtls(pub(crate) Vec<Bytes>);
 /// Tells an actor who is above it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Above<M: Message + Send + 'static>(pub(crate) Recipient<M>)
-where
-    M::Result: Send;
+pub(crate) struct Above<M: Letter>(pub(crate) Neighbour<M>);
 
 /// Ends an actor in good order. It says goodbye to the peer if it can, then stops.
 #[derive(Message, Debug, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct Shutdown;
+
+impl Letter for GathererToIce {
+    fn kind(&self) -> MessageKind {
+        match self {
+            GathererToIce::Inbound { .. } => MessageKind::Inbound,
+            _ => MessageKind::Command,
+        }
+    }
+}
+
+impl Letter for IceToGatherer {
+    fn kind(&self) -> MessageKind {
+        match self {
+            IceToGatherer::Data { .. } => MessageKind::Outbound,
+            IceToGatherer::Checks(_) => MessageKind::Checks,
+            _ => MessageKind::Command,
+        }
+    }
+}
+
+impl Letter for IceToDtls {
+    fn kind(&self) -> MessageKind {
+        match self {
+            IceToDtls::Datagrams { .. } => MessageKind::Inbound,
+            IceToDtls::Writable { .. } => MessageKind::Command,
+        }
+    }
+}
+
+impl Letter for DtlsToIce {
+    fn kind(&self) -> MessageKind {
+        MessageKind::Outbound
+    }
+}
+
+impl Letter for DtlsToSctp {
+    fn kind(&self) -> MessageKind {
+        match self {
+            DtlsToSctp::Packets { .. } => MessageKind::Inbound,
+            _ => MessageKind::Command,
+        }
+    }
+}
+
+impl Letter for SctpToDtls {
+    fn kind(&self) -> MessageKind {
+        MessageKind::Outbound
+    }
+}
+
+impl<M: Letter> Letter for Above<M> {}
+
+impl Letter for Shutdown {}
 
 /// Bounds the inbound batches of a session.
 #[derive(Debug, Clone)]

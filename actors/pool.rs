@@ -301,7 +301,7 @@ impl Keeper {
             why,
             "worker lost: its sessions fail, and it is replaced"
         );
-        self.metrics.worker_lost();
+        self.metrics.process.workers_lost.increment(1);
         // Should it ever wake up again, it finds that it has ended, and frees what it holds. Until
         // then nobody may wait for it.
         lost.arbiter.stop();

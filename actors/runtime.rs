@@ -11,8 +11,8 @@ use crate::certificates::Certificates;
 use crate::channel::DataChannel;
 use crate::config::{Config, ConfigError, DtlsEngine, UdpMode};
 use crate::gatherer::IceGatherer;
-use crate::mailbox::Mailbox;
-use crate::metrics::Metrics;
+use crate::mailbox::{Address, Mailbox};
+use crate::metrics::{self, Metrics};
 use crate::mux::MuxError;
 use crate::pool::Pool;
 use crate::proto::dtls::Certificate;
@@ -111,6 +111,7 @@ pub enum OpenError {
 #[derive(Clone, Default)]
 pub struct RuntimeBuilder {
     config: Config,
+    no_metrics: bool,
     certificate: Option<Certificate>,
     on_data_channel: Option<ChannelCallback>,
 }
@@ -174,6 +175,12 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Counts nothing, whatever recorder is installed.
+    pub fn without_metrics(mut self) -> Self {
+        self.no_metrics = true;
+        self
+    }
+
     /// What to do with each data channel that a peer opens. The future runs on the session's
     /// worker thread: it may await, but must not block. Dropping the channel closes it.
     pub fn on_data_channel<F, Fut>(mut self, f: F) -> Self
@@ -194,7 +201,17 @@ impl RuntimeBuilder {
     pub fn start(self) -> Result<Runtime, StartError> {
         self.config.check()?;
         let config = Arc::new(self.config);
-        let metrics = Metrics::new();
+        let metrics = if self.no_metrics {
+            Metrics::none(config.workers)
+        } else {
+            if !metrics::recorder_is_installed() {
+                tracing::warn!(
+                    "no metrics recorder is installed: what this runtime counts is lost. Install \
+                     one before the runtime is started, or say `without_metrics()`"
+                );
+            }
+            Metrics::new(config.workers)
+        };
         let mut random = Random::from_seed(entropy()?);
         let now = SystemTime::now();
         let certificates = match self.certificate {
@@ -263,6 +280,7 @@ impl Runtime {
             place,
         ));
         inner.live.insert(&scope);
+        let gatherer = Address::new(gatherer, &scope);
         let lease = Lease::new(scope.clone());
         worker.address.do_send(OpenSession {
             scope: Opening::new(scope),
@@ -340,7 +358,7 @@ impl Runtime {
     /// Takes no new sessions and waits until the old ones have ended; after `deadline` they are
     /// closed, which takes [`Config::close_timeout`] at most.
     pub async fn drain(&self, deadline: Duration) {
-        self.0.draining.store(true, Ordering::Release);
+        self.0.begin_draining();
         let live = self.0.live.clone();
         let (drained, done) = oneshot::channel();
         // On a thread with timers, whatever thread the caller is on.
@@ -388,8 +406,14 @@ impl Runtime {
 }
 
 impl Inner {
+    fn begin_draining(&self) {
+        if !self.draining.swap(true, Ordering::AcqRel) {
+            self.metrics.process.draining.increment(1.0);
+        }
+    }
+
     fn stop(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.begin_draining();
         self.live.stop();
         self.pool.stop();
     }
@@ -408,5 +432,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Only a signal: this may run on a worker's own thread.
         self.stop();
+        self.metrics.process.draining.decrement(1.0);
     }
 }

@@ -17,6 +17,7 @@ use crate::channel::{DataChannelState, Shared};
 use crate::config::{Config, DtlsEngine};
 use crate::error::{ActorKind, Reason, TransportError};
 use crate::event::{Events, FromEvent};
+use crate::mailbox::Meter;
 use crate::metrics::Metrics;
 use crate::pool::WorkerHandle;
 use crate::proto::random::Random;
@@ -60,6 +61,8 @@ pub(crate) struct Scope {
     pub(crate) config: Arc<Config>,
     pub(crate) options: GatherOptions,
     pub(crate) metrics: Arc<Metrics>,
+    /// Of the mailboxes of the four actors.
+    pub(crate) meters: [Arc<Meter>; 4],
     pub(crate) events: Events,
     pub(crate) supervisor: Addr<SessionSupervisor>,
     pub(crate) worker: Arc<WorkerHandle>,
@@ -160,14 +163,14 @@ impl Scope {
         place: Place,
     ) -> Scope {
         let events = Events::new(id.clone(), metrics.clone());
-        fn cell<S: State>(events: &Events) -> StateCell<S> {
-            StateCell::new(events.clone())
+        fn cell<S: State>(events: &Events, metrics: &Arc<Metrics>) -> StateCell<S> {
+            StateCell::new(events.clone(), metrics.clone())
         }
         let role = options.role.unwrap_or(ice::Role::Controlling);
         Scope {
-            session: cell(&events),
+            session: cell(&events, &metrics),
             gatherer: GathererScope {
-                state: cell(&events),
+                state: cell(&events, &metrics),
                 parameters: ArcSwap::from_pointee(ice::Parameters::generate(
                     &mut random,
                     config.ice.lite,
@@ -176,7 +179,7 @@ impl Scope {
             },
             ice: IceScope {
                 taken: AtomicBool::new(false),
-                state: cell(&events),
+                state: cell(&events, &metrics),
                 role: ArcSwap::from_pointee(role),
                 remote_parameters: ArcSwapOption::empty(),
                 remote_candidates: ArcSwap::default(),
@@ -185,14 +188,14 @@ impl Scope {
             },
             dtls: DtlsScope {
                 taken: AtomicBool::new(false),
-                state: cell(&events),
+                state: cell(&events, &metrics),
                 certificate: ArcSwap::from_pointee(certificate),
                 role: ArcSwap::from_pointee(dtls::ParametersRole::Auto),
                 established: ArcSwapOption::empty(),
             },
             sctp: SctpScope {
                 taken: AtomicBool::new(false),
-                state: cell(&events),
+                state: cell(&events, &metrics),
                 max_message_size: ArcSwapOption::empty(),
                 is_server: AtomicBool::new(false),
                 channels: Mutex::default(),
@@ -201,6 +204,7 @@ impl Scope {
             id,
             config,
             options,
+            meters: ActorKind::ALL.map(|kind| Meter::new(metrics.clone(), kind)),
             metrics,
             supervisor,
             worker,

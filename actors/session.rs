@@ -14,6 +14,7 @@ use crate::error::TransportError;
 use crate::event::{Event, EventStream, TransportEvent};
 use crate::gatherer::{GathererActor, IceGatherer};
 use crate::ice::{IceActor, IceTransport};
+use crate::mailbox::Address;
 use crate::proto::random::Random;
 use crate::proto::sctp::{ChannelOptions, OpenError};
 use crate::runtime::OpenError as SessionOpenError;
@@ -79,9 +80,9 @@ pub struct Session {
 /// What a session is made of, without holding it open.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
-    gatherer: Addr<GathererActor>,
-    ice: Addr<IceActor>,
-    dtls: Addr<DtlsActor>,
+    gatherer: Address<GathererActor>,
+    ice: Address<IceActor>,
+    dtls: Address<DtlsActor>,
     sctp: SctpParts,
     signalling: Arc<Mutex<Signalling>>,
     trickling: Arc<tokio::sync::Mutex<()>>,

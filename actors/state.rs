@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::error::TransportError;
 use crate::event::{Event, Events};
-use crate::metrics::StateGauge;
+use crate::metrics::{Metrics, StateGauge};
 use crate::proto::ice;
 
 /// State of an ICE transport (W3C `RTCIceTransportState`).
@@ -25,6 +25,8 @@ pub(crate) trait State: Copy + PartialEq + fmt::Debug + Send + Sync + 'static {
     const FAILED: Self;
     /// The value of the metric label `actor`; `session` for whole sessions.
     const OWNER: &'static str;
+    /// Its place among the five kinds of states.
+    const NUMBER: usize;
     /// The metric label.
     fn as_str(self) -> &'static str;
     /// The event that tells of it.
@@ -34,7 +36,7 @@ pub(crate) trait State: Copy + PartialEq + fmt::Debug + Send + Sync + 'static {
 }
 
 macro_rules! states {
-    ($(#[$meta:meta])* $name:ident, $owner:literal, $event:path, $of:ident, $( $(#[$doc:meta])* $variant:ident = $text:literal ),+) => {
+    ($(#[$meta:meta])* $name:ident, $number:literal, $owner:literal, $event:path, $of:ident, $( $(#[$doc:meta])* $variant:ident = $text:literal ),+) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name { $( $(#[$doc])* $variant ),+ }
@@ -58,6 +60,7 @@ macro_rules! states {
             const CLOSED: Self = $name::Closed;
             const FAILED: Self = $name::Failed;
             const OWNER: &'static str = $owner;
+            const NUMBER: usize = $number;
             fn as_str(self) -> &'static str { $name::as_str(self) }
             fn into_event(self) -> Event { $event(crate::$of::StateChange(self)) }
             fn error_event(error: TransportError) -> Event { $event(crate::$of::Error(error)) }
@@ -67,7 +70,7 @@ macro_rules! states {
 
 states! {
     /// State of a gatherer (W3C `RTCIceGathererState`, and what the W3C leaves out: an end).
-    IceGathererState, "gatherer",
+    IceGathererState, 0, "gatherer",
     Event::Gatherer, IceGathererEvent,
     /// `gather` was not called yet.
     New = "new",
@@ -83,7 +86,7 @@ states! {
 
 states! {
     /// State of a DTLS transport (W3C `RTCDtlsTransportState`).
-    DtlsTransportState, "dtls",
+    DtlsTransportState, 2, "dtls",
     Event::Dtls, DtlsTransportEvent,
     /// Not started.
     New = "new",
@@ -99,7 +102,7 @@ states! {
 
 states! {
     /// State of an SCTP transport (W3C `RTCSctpTransportState`, `new` and `failed` besides).
-    SctpTransportState, "sctp",
+    SctpTransportState, 3, "sctp",
     Event::Sctp, SctpTransportEvent,
     /// Not started.
     New = "new",
@@ -116,7 +119,7 @@ states! {
 states! {
     /// State of a whole session, from those of its transports (as W3C
     /// `RTCPeerConnectionState`).
-    SessionState, "session",
+    SessionState, 4, "session",
     Event::Session, SessionEvent,
     /// Nothing was started yet.
     New = "new",
@@ -146,6 +149,7 @@ impl State for IceTransportState {
     const CLOSED: Self = IceTransportState::Closed;
     const FAILED: Self = IceTransportState::Failed;
     const OWNER: &'static str = "ice";
+    const NUMBER: usize = 1;
 
     fn as_str(self) -> &'static str {
         IceTransportState::as_str(self)
@@ -180,14 +184,14 @@ pub(crate) struct StateCell<S: State> {
 }
 
 impl<S: State> StateCell<S> {
-    pub(crate) fn new(events: Events) -> StateCell<S> {
+    pub(crate) fn new(events: Events, metrics: Arc<Metrics>) -> StateCell<S> {
         let first = Snapshot {
             state: S::NEW,
             failure: None,
         };
         StateCell {
             watch: watch::Sender::new(first),
-            gauge: StateGauge::new(),
+            gauge: StateGauge::new(metrics),
             events,
         }
     }

@@ -15,7 +15,8 @@ use crate::gatherer::GathererActor;
 use crate::guard::{ChildFailed, Exit, Guard};
 use crate::ice::IceActor;
 use crate::link::{Above, DtlsToSctp, GathererToIce, IceToDtls, Shutdown};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Address, Delivery, Mailbox, Metered, Neighbour};
+use crate::metrics::Attempt;
 use crate::mux::Mux;
 use crate::proto::timer::earlier;
 use crate::scope::{FAILED_LINGER, Scope, WeakLease};
@@ -28,13 +29,13 @@ use crate::state::{DtlsTransportState, IceTransportState, SctpTransportState, Se
 #[rtype(result = "()")]
 pub(crate) enum Start {
     /// The ICE actor, above the gatherer.
-    Ice(Mailbox<IceActor>, Addr<GathererActor>),
+    Ice(Mailbox<IceActor>, Address<GathererActor>),
     /// The DTLS actor, above ICE.
-    Dtls(Mailbox<DtlsActor>, Addr<IceActor>),
+    Dtls(Mailbox<DtlsActor>, Address<IceActor>),
     /// The SCTP actor, above DTLS.
     Sctp {
         mailbox: Mailbox<SctpActor>,
-        below: Addr<DtlsActor>,
+        below: Address<DtlsActor>,
         lease: WeakLease,
         incoming: mpsc::UnboundedSender<DataChannel>,
     },
@@ -83,7 +84,7 @@ impl std::fmt::Debug for SessionSupervisor {
 }
 
 struct Running {
-    shutdown: Recipient<Shutdown>,
+    shutdown: Neighbour<Shutdown>,
     asked_to_stop: bool,
 }
 
@@ -137,7 +138,7 @@ impl SessionSupervisor {
         mailbox: Mailbox<A>,
         make: impl FnOnce(&mut Context<A>, Exit) -> A + 'static,
     ) where
-        A: Actor<Context = Context<A>> + Supervised + Handler<Shutdown>,
+        A: Metered + Supervised + Handler<Delivery<Shutdown>>,
     {
         let policy = match kind {
             ActorKind::Gatherer => Some(self.scope.config.gatherer_restart),
@@ -152,9 +153,10 @@ impl SessionSupervisor {
             span: self.scope.span(kind.as_str()),
             metrics: self.scope.metrics.clone(),
         };
+        let scope = self.scope.clone();
         let mut shutdown = None;
         guard.start(mailbox, |ctx, exit| {
-            shutdown = Some(ctx.address().recipient());
+            shutdown = Some(Address::of(ctx, &scope).neighbour());
             make(ctx, exit)
         });
         if let Some(shutdown) = shutdown {
@@ -264,8 +266,9 @@ impl SessionSupervisor {
             self.scope.place.connected();
             self.scope.touch();
             let took = alarm::now().duration_since(self.opened);
-            self.scope.metrics.session_connect_seconds.record(took);
-            self.scope.metrics.session("connected");
+            let process = &self.scope.metrics.process;
+            process.session_connect_seconds.record(took);
+            process.attempts.add(Attempt::Connected, 1);
         }
     }
 
@@ -387,16 +390,18 @@ impl Handler<Start> for SessionSupervisor {
         let supervisor = ctx.address().recipient::<StateChanged>();
         match start {
             Start::Ice(mailbox, below) => {
-                let gatherer = below.clone().recipient();
+                let gatherer = below.neighbour();
                 self.spawn(ctx, ActorKind::Ice, mailbox, move |ctx, exit| {
-                    below.do_send(Above::<GathererToIce>(ctx.address().recipient()));
+                    let above = Address::of(ctx, &scope).neighbour();
+                    below.do_send(Above::<GathererToIce>(above));
                     IceActor::new(ctx, scope, gatherer, supervisor, exit)
                 });
             }
             Start::Dtls(mailbox, below) => {
-                let ice = below.clone().recipient();
+                let ice = below.neighbour();
                 self.spawn(ctx, ActorKind::Dtls, mailbox, move |ctx, exit| {
-                    below.do_send(Above::<IceToDtls>(ctx.address().recipient()));
+                    let above = Address::of(ctx, &scope).neighbour();
+                    below.do_send(Above::<IceToDtls>(above));
                     DtlsActor::new(ctx, scope, ice, supervisor, exit)
                 });
             }
@@ -406,9 +411,10 @@ impl Handler<Start> for SessionSupervisor {
                 lease,
                 incoming,
             } => {
-                let dtls = below.clone().recipient();
+                let dtls = below.neighbour();
                 self.spawn(ctx, ActorKind::Sctp, mailbox, move |ctx, exit| {
-                    below.do_send(Above::<DtlsToSctp>(ctx.address().recipient()));
+                    let above = Address::of(ctx, &scope).neighbour();
+                    below.do_send(Above::<DtlsToSctp>(above));
                     SctpActor::new(ctx, scope, dtls, supervisor, lease, incoming, exit)
                 });
             }
@@ -482,14 +488,8 @@ impl Drop for SessionSupervisor {
         for child in self.children.iter().flatten() {
             child.shutdown.do_send(Shutdown);
         }
-        let result = if self.connected {
-            "closed"
-        } else {
-            "never_connected"
-        };
-        self.scope.metrics.session(result);
         let lived = alarm::now().duration_since(self.opened);
-        self.scope.metrics.session_seconds.record(lived);
+        self.scope.metrics.process.session_seconds.record(lived);
         match self.exit.failure() {
             // The supervisor itself is what failed: the session closes.
             Some(end) => {
@@ -499,6 +499,15 @@ impl Drop for SessionSupervisor {
             None if self.closing.is_some() => self.scope.end(),
             // Nobody asked for this end: the worker is going down with all that is on it.
             None => self.scope.lose(Reason::WorkerLost),
+        }
+        if !self.connected {
+            let failed = self.scope.failure().is_some();
+            let result = if failed {
+                Attempt::Failed
+            } else {
+                Attempt::Abandoned
+            };
+            self.scope.metrics.process.attempts.add(result, 1);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -72,14 +73,17 @@ pub(crate) fn start_on_arbiter(
     }));
 }
 
+/// What a timer of tokio is late by itself: it counts whole milliseconds.
+const TIMER_GRANULARITY: Duration = Duration::from_millis(1);
+
 /// Ticks, and measures how late each tick comes: an application callback that blocks the thread
 /// shows there.
 async fn show_life(life: Life, metrics: Arc<Metrics>) {
-    let lag = metrics.event_loop_lag(life.index());
+    let lag = metrics.process.lag(life.index());
     loop {
         let due = tokio::time::Instant::now() + TICK;
         tokio::time::sleep_until(due).await;
-        lag.record(due.elapsed());
+        lag.record(due.elapsed().saturating_sub(TIMER_GRANULARITY));
         life.tick();
     }
 }

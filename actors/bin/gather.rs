@@ -27,7 +27,10 @@ pub(crate) fn run(options: Options) -> Outcome {
         loopback: true,
         ..Config::default()
     };
-    let rtc = Runtime::builder().config(config).start()?;
+    let rtc = Runtime::builder()
+        .config(config)
+        .without_metrics()
+        .start()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// DTLS engine.
     #[arg(long, value_enum, default_value = "dimpl")]
     engine: Engine,
+    /// Count into a Prometheus recorder, as a server does.
+    #[arg(long)]
+    metrics: bool,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -63,10 +66,15 @@ pub(crate) fn run(options: Options) -> Outcome {
     };
     let received = Arc::new(Received::default());
     let sink = received.clone();
-    let rtc = Runtime::builder()
+    let builder = Runtime::builder()
         .config(config)
-        .on_data_channel(move |channel| receive(channel, sink.clone()))
-        .start()?;
+        .on_data_channel(move |channel| receive(channel, sink.clone()));
+    let rtc = if options.metrics {
+        actix_rtc::metrics::install_prometheus()?;
+        builder.start()?
+    } else {
+        builder.without_metrics().start()?
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Recipient};
+use actix::Recipient;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -12,7 +12,7 @@ use super::messages::{Export, GetCounters, Start};
 use crate::error::{ActorKind, DtlsError, InvalidState, TransportError};
 use crate::event::{DtlsTransportEvent, EventStream, TransportEvent};
 use crate::ice::IceTransport;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Address, Mailbox};
 use crate::proto::dtls::{
     Certificate, Counters, ExportError, Fingerprint, Parameters, ParametersRole,
     SrtpKeyingMaterial, Version,
@@ -47,7 +47,7 @@ impl Established {
 #[derive(Clone, Debug)]
 #[doc(alias = "RTCDtlsTransport")]
 pub struct DtlsTransport {
-    pub(crate) actor: Addr<DtlsActor>,
+    pub(crate) actor: Address<DtlsActor>,
     ice: IceTransport,
 }
 
@@ -84,11 +84,11 @@ impl DtlsTransport {
         scope
             .supervisor
             .do_send(supervisor::Start::Dtls(mailbox, ice.actor.clone()));
-        Ok(DtlsTransport::of(ice, actor))
+        Ok(DtlsTransport::of(ice, Address::new(actor, scope)))
     }
 
     /// A handle of the transport on this ICE transport.
-    pub(crate) fn of(ice: &IceTransport, actor: Addr<DtlsActor>) -> DtlsTransport {
+    pub(crate) fn of(ice: &IceTransport, actor: Address<DtlsActor>) -> DtlsTransport {
         let ice = ice.clone();
         DtlsTransport { actor, ice }
     }

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::error::DtlsError;
+use crate::mailbox::Letter;
+use crate::metrics::MessageKind;
 use crate::proto::dtls::{Counters, ExportError, Parameters};
 
 /// Start the handshake, as soon as ICE has a pair.
@@ -35,3 +37,13 @@ pub(crate) struct GetCounters(pub(crate) oneshot::Sender<Counters>);
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct Wake;
+
+impl Letter for Start {}
+impl Letter for Export {}
+impl Letter for GetCounters {}
+
+impl Letter for Wake {
+    fn kind(&self) -> MessageKind {
+        MessageKind::Wake
+    }
+}

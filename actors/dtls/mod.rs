@@ -9,6 +9,7 @@ mod handle;
 #[cfg(all(test, feature = "dtls-webrtc"))]
 mod injection_tests;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 #[cfg(all(test, feature = "dtls-webrtc"))]
 mod openssl_testkit;
 #[cfg(all(test, feature = "dtls-webrtc"))]
@@ -32,9 +33,12 @@ use crate::dtls::messages::{Export, GetCounters, Start, Wake};
 use crate::error::{ActorKind, DtlsError, Reason, TransportError};
 use crate::guard::Exit;
 use crate::link::{Above, DtlsToIce, DtlsToSctp, IceToDtls, Permit, SctpToDtls, Shutdown};
+use crate::mailbox::{Address, Neighbour, metered};
 use crate::metrics::Direction;
 use crate::proto::Machine;
-use crate::proto::dtls::{Event, FingerprintSet, Parameters, Role, StartError, WallClock};
+use crate::proto::dtls::{
+    AlertDescription, Event, FailureReason, FingerprintSet, Parameters, Role, StartError, WallClock,
+};
 use crate::scope::Scope;
 use crate::state::DtlsTransportState;
 use crate::supervisor::StateChanged;
@@ -43,9 +47,9 @@ use crate::supervisor::StateChanged;
 pub(crate) struct DtlsActor {
     pub(crate) scope: Arc<Scope>,
     pub(crate) exit: Exit,
-    ice: Recipient<DtlsToIce>,
+    ice: Neighbour<DtlsToIce>,
     supervisor: Recipient<StateChanged>,
-    above: Option<Recipient<DtlsToSctp>>,
+    above: Option<Neighbour<DtlsToSctp>>,
     engine: Engine,
     alarm: Alarm,
     /// What `start` was given.
@@ -54,6 +58,9 @@ pub(crate) struct DtlsActor {
     writable: Option<IceSide>,
     started_at: Option<Instant>,
     opened: Vec<Bytes>,
+    /// It is this side that closes.
+    goodbye: bool,
+    exported: metrics::Exported,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,13 +72,13 @@ impl DtlsActor {
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
-        ice: Recipient<DtlsToIce>,
+        ice: Neighbour<DtlsToIce>,
         supervisor: Recipient<StateChanged>,
         exit: Exit,
     ) -> DtlsActor {
         let kind = scope.dtls_engine();
         let certificate = scope.dtls.certificate.load().as_ref().clone();
-        let wake = ctx.address();
+        let wake = Address::of(ctx, &scope);
         let wake = Arc::new(move || wake.do_send(Wake));
         let mut config = scope.config.dtls.clone();
         config.wall_clock.get_or_insert_with(|| WallClock {
@@ -90,6 +97,8 @@ impl DtlsActor {
             writable: None,
             started_at: None,
             opened: Vec::new(),
+            goodbye: false,
+            exported: metrics::Exported::default(),
         }
     }
 
@@ -158,6 +167,8 @@ impl DtlsActor {
             let packets = std::mem::take(&mut self.opened);
             above.do_send(DtlsToSctp::Packets { packets, permit });
         }
+        self.exported
+            .sync(&self.scope.metrics.dtls, self.engine.counters());
         self.alarm.set(self.engine.poll_timeout());
     }
 
@@ -170,8 +181,7 @@ impl DtlsActor {
                 let role = self.engine.role().unwrap_or(Role::Client);
                 if let Some(started_at) = self.started_at {
                     let took = now().duration_since(started_at);
-                    let by_role = &self.scope.metrics.dtls.handshake_seconds;
-                    by_role[usize::from(role == Role::Server)].record(took);
+                    self.scope.metrics.dtls.connected(role, took);
                 }
                 let established = Established::of(&self.engine);
                 self.scope
@@ -183,10 +193,17 @@ impl DtlsActor {
             }
             Event::Failed(reason) => {
                 self.opened.clear();
+                self.count_failure(reason);
                 self.scope
                     .fail(TransportError::new(ActorKind::Dtls, Reason::Dtls(reason)));
             }
             Event::Closed => {
+                let direction = match self.goodbye {
+                    true => Direction::Out,
+                    false => Direction::In,
+                };
+                let metrics = &self.scope.metrics.dtls;
+                metrics.alert(direction, AlertDescription::CLOSE_NOTIFY);
                 if let Some(above) = &self.above {
                     above.do_send(DtlsToSctp::Closed);
                 }
@@ -194,6 +211,18 @@ impl DtlsActor {
             }
         }
         self.supervisor.do_send(StateChanged);
+    }
+
+    fn count_failure(&self, reason: FailureReason) {
+        let metrics = &self.scope.metrics.dtls;
+        if self.scope.dtls.established.load().is_none()
+            && let Some(role) = self.engine.role()
+        {
+            metrics.failed(role, reason);
+        }
+        if let FailureReason::PeerAlert(alert) = reason {
+            metrics.alert(Direction::In, alert);
+        }
     }
 
     fn tell_above(&self) {
@@ -209,6 +238,21 @@ impl DtlsActor {
 impl Actor for DtlsActor {
     type Context = Context<Self>;
 }
+
+metered!(
+    DtlsActor,
+    ActorKind::Dtls,
+    [
+        Start,
+        Export,
+        GetCounters,
+        Wake,
+        IceToDtls,
+        SctpToDtls,
+        Above<DtlsToSctp>,
+        Shutdown
+    ]
+);
 
 impl Supervised for DtlsActor {}
 
@@ -263,6 +307,7 @@ impl Handler<SctpToDtls> for DtlsActor {
         for packet in &packets {
             if let Err(error) = self.engine.send(now, packet) {
                 // SCTP sends it again; nothing it makes is too large for a record.
+                self.scope.metrics.dtls.not_sealed.increment(1);
                 tracing::trace!(session = %self.scope.id, %error, "packet not sealed");
             }
         }
@@ -328,6 +373,7 @@ impl Handler<Shutdown> for DtlsActor {
 
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.exit.asked();
+        self.goodbye = true;
         self.engine.close(now());
         self.drain(None);
         self.scope.dtls.state.set(DtlsTransportState::Closed);

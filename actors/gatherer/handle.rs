@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Recipient};
+use actix::Recipient;
 use tokio::sync::oneshot;
 
 use super::GathererActor;
@@ -10,6 +10,7 @@ use super::messages::Gather;
 use crate::error::{ActorKind, GatherError, InvalidState};
 use crate::event::{EventStream, IceGathererEvent, TransportEvent};
 use crate::ice::IceTransport;
+use crate::mailbox::Address;
 use crate::proto::gather::IceServer;
 use crate::proto::ice::{Candidate, Parameters};
 use crate::scope::Lease;
@@ -24,11 +25,11 @@ use crate::state::IceGathererState;
 #[doc(alias = "RTCIceGatherer")]
 pub struct IceGatherer {
     pub(crate) lease: Arc<Lease>,
-    pub(crate) actor: Addr<GathererActor>,
+    pub(crate) actor: Address<GathererActor>,
 }
 
 impl IceGatherer {
-    pub(crate) fn new(lease: Arc<Lease>, actor: Addr<GathererActor>) -> IceGatherer {
+    pub(crate) fn new(lease: Arc<Lease>, actor: Address<GathererActor>) -> IceGatherer {
         IceGatherer { lease, actor }
     }
 

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::error::GatherError;
+use crate::mailbox::Letter;
+use crate::metrics::MessageKind;
 use crate::proto::gather::IceServer;
 use crate::proto::net::Path;
 
@@ -27,4 +29,15 @@ pub(crate) enum FromMux {
     Lost,
     /// It is there again.
     Restored,
+}
+
+impl Letter for Gather {}
+
+impl Letter for FromMux {
+    fn kind(&self) -> MessageKind {
+        match self {
+            FromMux::Answer(..) => MessageKind::Answer,
+            FromMux::Lost | FromMux::Restored => MessageKind::Command,
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod handle;
 mod hosts;
 pub(crate) mod interfaces;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 mod relay;
 mod stream;
 mod tls;
@@ -16,6 +17,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
+use std::time::Instant;
 
 use actix::fut::ActorFuture;
 use actix::prelude::*;
@@ -35,6 +37,7 @@ use crate::guard::Exit;
 use crate::link::{
     Above, GathererToIce, INBOUND_BATCHES, IceToGatherer, Permit, Permits, Shutdown,
 };
+use crate::mailbox::{Address, Neighbour, metered};
 use crate::metrics::Direction;
 use crate::mux::{Mux, MuxLease};
 use crate::proto::Machine;
@@ -54,7 +57,7 @@ const NO_PORT: u16 = 9;
 pub(crate) struct GathererActor {
     pub(crate) scope: Arc<Scope>,
     pub(crate) exit: Exit,
-    above: Option<Recipient<GathererToIce>>,
+    above: Option<Neighbour<GathererToIce>>,
     permits: Permits,
     mux: Option<Mux>,
     lease: Option<MuxLease>,
@@ -70,6 +73,8 @@ pub(crate) struct GathererActor {
     permit: Option<Permit>,
     /// Allocations are being given back; the actor ends when that is done.
     closing: bool,
+    began: Option<Instant>,
+    exported: metrics::Exported,
 }
 
 impl GathererActor {
@@ -86,7 +91,8 @@ impl GathererActor {
         // Where only relays are wanted, nothing is to be reached otherwise.
         let mux = mux.filter(|_| config.policy == Policy::All);
         let lease = mux.as_ref().map(|mux| {
-            let lease = mux.lease(ctx.address().recipient(), permits.clone());
+            let gatherer = Address::of(ctx, &scope).neighbour();
+            let lease = mux.lease(gatherer, permits.clone());
             lease.add_ufrag(&scope.gatherer.parameters.load().username_fragment);
             lease
         });
@@ -106,6 +112,8 @@ impl GathererActor {
             received: Vec::new(),
             permit: None,
             closing: false,
+            began: None,
+            exported: metrics::Exported::default(),
         }
     }
 
@@ -122,6 +130,7 @@ impl GathererActor {
                 .parse()
                 .map_err(|error| GatherError::BadServer(error.to_string()))?;
         }
+        self.began = Some(now);
         let bases = match &self.mux {
             _ if self.machine.policy() == Policy::Relay => {
                 self.unbound().map_err(GatherError::Failed)?
@@ -199,6 +208,8 @@ impl GathererActor {
                 }
             }
         }
+        let (counters, metrics) = (self.machine.counters(), &self.scope.metrics.gatherer);
+        self.exported.sync(metrics, counters);
         let deadline = earlier(self.machine.poll_timeout(), self.relays.poll_timeout());
         self.alarm.set(deadline);
         if self.closing && self.relays.is_empty() {
@@ -275,6 +286,12 @@ impl GathererActor {
             GatheredKind::Relayed => Candidate::relayed(address, related, server),
         };
         let candidate = candidate.with_type_preference(preference);
+        let metrics = &self.scope.metrics.gatherer;
+        metrics.found(gathered.kind, protocol);
+        if let Some(began) = self.began {
+            let took = now().duration_since(began);
+            metrics.gather_seconds.record(gathered.kind.into(), took);
+        }
         self.candidates.push((candidate.clone(), base));
         self.show_candidates();
         self.send_event(IceGathererEvent::Candidate(candidate.clone()));
@@ -451,6 +468,12 @@ impl Actor for GathererActor {
     type Context = Context<Self>;
 }
 
+metered!(
+    GathererActor,
+    ActorKind::Gatherer,
+    [Gather, FromMux, IceToGatherer, Above<GathererToIce>, Shutdown]
+);
+
 impl Supervised for GathererActor {
     /// A fresh gatherer takes over: sockets, candidates and routes are made anew.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
@@ -487,7 +510,7 @@ impl GathererActor {
         }
     }
 
-    fn attach(&mut self, ice: Recipient<GathererToIce>) {
+    fn attach(&mut self, ice: Neighbour<GathererToIce>) {
         if let Some(lease) = &self.lease {
             lease.set_ice(ice.clone());
         }

@@ -16,6 +16,7 @@ use std::time::Instant;
 use crate::alarm::now;
 use crate::gatherer::stream::{Destination, Stream};
 use crate::gatherer::udp::{Sent, Udp};
+use crate::metrics::Share;
 use crate::proto::Machine;
 use crate::proto::gather::{Allocation, AllocationId, Host, ServerUrl, Transport};
 use crate::proto::net::{Path, Segments};
@@ -60,7 +61,10 @@ struct Relay {
     url: ServerUrl,
     wire: Wire,
     client: Client,
+    transport: Transport,
     relayed: Option<SocketAddr>,
+    /// In the gauge of allocations, while it lives.
+    counted: Option<Share>,
 }
 
 /// What leads to the server.
@@ -214,6 +218,8 @@ impl Relays {
                     relayed, mapped, ..
                 } => {
                     relay.relayed = Some(relayed);
+                    let gauges = &self.scope.metrics.gatherer.turn_allocations;
+                    relay.counted = Some(Share::one(gauges.get(relay.transport.into())));
                     let id = relay.id;
                     self.events.push_back(RelayEvent::Allocated {
                         id,
@@ -222,11 +228,13 @@ impl Relays {
                     });
                 }
                 Event::RefreshFailed(failure) => {
+                    self.scope.metrics.gatherer.turn_failed(&failure);
                     let url = relay.url.clone();
                     self.events
                         .push_back(RelayEvent::RefreshFailed { url, failure });
                 }
                 Event::PeerRefused { peer, failure } => {
+                    self.scope.metrics.gatherer.turn_failed(&failure);
                     tracing::debug!(
                         session = %self.scope.id, url = %relay.url, %peer, %failure,
                         "a relay does not lead there"
@@ -247,6 +255,7 @@ impl Relays {
     }
 
     fn fail(&mut self, index: usize, failure: Failure) {
+        self.scope.metrics.gatherer.turn_failed(&failure);
         let Relay { id, relayed, .. } = self.list.remove(index);
         self.events.push_back(RelayEvent::Failed {
             id,
@@ -321,7 +330,9 @@ impl Relay {
             url,
             wire,
             client,
+            transport,
             relayed: None,
+            counted: None,
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix::{Addr, Recipient};
+use actix::Recipient;
 use tokio::sync::oneshot;
 
 use super::IceActor;
@@ -11,7 +11,7 @@ use super::messages::{AddRemoteCandidate, GetStats, Restart, SetRole, Start};
 use crate::error::{ActorKind, IceError, InvalidState, TransportError};
 use crate::event::{EventStream, IceTransportEvent, TransportEvent};
 use crate::gatherer::IceGatherer;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Address, Mailbox};
 use crate::proto::ice::{Candidate, Parameters, Role, SelectedPair, Stats};
 use crate::scope::{Lease, claim};
 use crate::state::IceTransportState;
@@ -25,8 +25,8 @@ use crate::supervisor;
 #[doc(alias = "RTCIceTransport")]
 pub struct IceTransport {
     pub(crate) lease: Arc<Lease>,
-    pub(crate) actor: Addr<IceActor>,
-    gatherer: Addr<crate::gatherer::GathererActor>,
+    pub(crate) actor: Address<IceActor>,
+    gatherer: Address<crate::gatherer::GathererActor>,
 }
 
 impl IceTransport {
@@ -45,11 +45,11 @@ impl IceTransport {
         scope
             .supervisor
             .do_send(supervisor::Start::Ice(mailbox, gatherer.actor.clone()));
-        Ok(IceTransport::of(gatherer, actor))
+        Ok(IceTransport::of(gatherer, Address::new(actor, scope)))
     }
 
     /// A handle of the transport on this gatherer.
-    pub(crate) fn of(gatherer: &IceGatherer, actor: Addr<IceActor>) -> IceTransport {
+    pub(crate) fn of(gatherer: &IceGatherer, actor: Address<IceActor>) -> IceTransport {
         IceTransport {
             lease: gatherer.lease.clone(),
             actor,

@@ -4,6 +4,7 @@ use actix::Message;
 use tokio::sync::oneshot;
 
 use crate::error::IceError;
+use crate::mailbox::Letter;
 use crate::proto::ice::{Candidate, Parameters, Role, Stats};
 
 /// Start the checks, or join them, or restart them.
@@ -34,3 +35,9 @@ pub(crate) struct Restart(pub(crate) oneshot::Sender<Parameters>);
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct GetStats(pub(crate) oneshot::Sender<Stats>);
+
+impl Letter for Start {}
+impl Letter for AddRemoteCandidate {}
+impl Letter for SetRole {}
+impl Letter for Restart {}
+impl Letter for GetStats {}

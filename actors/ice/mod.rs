@@ -3,10 +3,12 @@
 
 mod handle;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -19,6 +21,7 @@ use crate::event::{Event as SessionEvent, IceTransportEvent};
 use crate::guard::Exit;
 use crate::ice::messages::{AddRemoteCandidate, GetStats, Restart, SetRole, Start};
 use crate::link::{Above, DtlsToIce, GathererToIce, IceToDtls, IceToGatherer, Permit, Shutdown};
+use crate::mailbox::{Neighbour, metered};
 use crate::metrics::Direction;
 use crate::proto::Machine;
 use crate::proto::demux::{Kind, classify};
@@ -32,9 +35,9 @@ use crate::supervisor::StateChanged;
 pub(crate) struct IceActor {
     pub(crate) scope: Arc<Scope>,
     pub(crate) exit: Exit,
-    gatherer: Recipient<IceToGatherer>,
+    gatherer: Neighbour<IceToGatherer>,
     supervisor: Recipient<StateChanged>,
-    above: Option<Recipient<IceToDtls>>,
+    above: Option<Neighbour<IceToDtls>>,
     agent: Agent,
     alarm: Alarm,
     /// The local candidates: a fresh agent, after a crash, gets them again.
@@ -42,13 +45,16 @@ pub(crate) struct IceActor {
     /// Whether the layer above knows that it can send.
     writable: bool,
     checks: Vec<(Path, Bytes)>,
+    /// When the checks began, until the first pair works.
+    began: Option<Instant>,
+    exported: metrics::Exported,
 }
 
 impl IceActor {
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
-        gatherer: Recipient<IceToGatherer>,
+        gatherer: Neighbour<IceToGatherer>,
         supervisor: Recipient<StateChanged>,
         exit: Exit,
     ) -> IceActor {
@@ -69,6 +75,8 @@ impl IceActor {
             bases: Vec::new(),
             writable: false,
             checks: Vec::new(),
+            began: None,
+            exported: metrics::Exported::default(),
         }
     }
 
@@ -93,8 +101,6 @@ impl IceActor {
                             packets += 1;
                             size += datagram.len();
                             datagrams.push(datagram);
-                        } else {
-                            metrics.ice.unauthenticated.increment(1);
                         }
                     }
                     _ => metrics.ice.unknown_protocol.increment(1),
@@ -127,8 +133,19 @@ impl IceActor {
         while let Some(event) = self.agent.poll_event() {
             self.handle_event(ctx, event);
         }
+        self.export();
         self.tell_writable();
         self.alarm.set(self.agent.poll_timeout());
+    }
+
+    /// Exports what the agent has counted.
+    fn export(&mut self) {
+        let metrics = &self.scope.metrics.ice;
+        if self.exported.sync(metrics, self.agent.counters())
+            && let Some(rtt) = self.agent.selected_pair().and_then(|pair| pair.rtt)
+        {
+            metrics.rtt_seconds.record(rtt);
+        }
     }
 
     fn handle_event(&mut self, ctx: &mut Context<Self>, event: Event) {
@@ -136,20 +153,25 @@ impl IceActor {
         match event {
             // The error comes first, and carries the state with it: see `StateCell::fail`.
             Event::Failed(reason) => {
+                scope.metrics.ice.failed(reason);
                 scope.fail(TransportError::new(ActorKind::Ice, Reason::Ice(reason)));
                 self.supervisor.do_send(StateChanged);
             }
             Event::StateChanged(state) => {
                 scope.ice.state.set(state);
+                if state == State::Connected
+                    && let Some(began) = self.began.take()
+                {
+                    let took = now().duration_since(began);
+                    scope.metrics.ice.connected(self.agent.role(), took);
+                }
                 self.supervisor.do_send(StateChanged);
                 if state == State::Closed {
                     ctx.stop();
                 }
             }
             Event::SelectedPairChanged(pair) => {
-                if let Some(rtt) = pair.rtt {
-                    scope.metrics.ice.rtt_seconds.record(rtt);
-                }
+                scope.metrics.ice.selected(&pair);
                 let pair = Arc::new(*pair);
                 scope.ice.selected.store(Some(pair.clone()));
                 self.send_event(IceTransportEvent::SelectedPairChange(pair));
@@ -217,6 +239,9 @@ impl IceActor {
         }
         self.agent.start(now(), remote.clone())?;
         let known = self.scope.ice.remote_parameters.load();
+        if known.is_none() {
+            self.began = Some(now());
+        }
         if known.as_deref() != Some(&remote) {
             self.scope
                 .ice
@@ -234,6 +259,22 @@ impl IceActor {
 impl Actor for IceActor {
     type Context = Context<Self>;
 }
+
+metered!(
+    IceActor,
+    ActorKind::Ice,
+    [
+        Start,
+        AddRemoteCandidate,
+        SetRole,
+        Restart,
+        GetStats,
+        GathererToIce,
+        DtlsToIce,
+        Above<IceToDtls>,
+        Shutdown
+    ]
+);
 
 impl Supervised for IceActor {
     /// A fresh agent takes over; role and candidates stay. Where the old one was started, the new
@@ -396,7 +437,6 @@ impl Handler<Restart> for IceActor {
 
     fn handle(&mut self, Restart(reply): Restart, ctx: &mut Context<Self>) {
         let parameters = self.agent.restart(now());
-        self.scope.metrics.ice.restarts.increment(1);
         self.publish_local_parameters(&parameters);
         let _ = reply.send(parameters);
         self.drain(ctx);

@@ -14,7 +14,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use actix::Recipient;
 use bytes::Bytes;
 
 use self::reader::Reader;
@@ -27,6 +26,7 @@ use crate::gatherer::interfaces;
 use crate::gatherer::messages::FromMux;
 use crate::gatherer::udp::{Sent, Udp};
 use crate::link::{GathererToIce, Permits};
+use crate::mailbox::Neighbour;
 use crate::metrics::{Direction, Metrics};
 use crate::proto::demux::{Kind, classify};
 use crate::proto::gather::Base;
@@ -112,9 +112,9 @@ impl Binding {
 
 /// To whom a session's traffic goes.
 struct Session {
-    gatherer: Recipient<FromMux>,
+    gatherer: Neighbour<FromMux>,
     /// `None` until there is an ICE transport.
-    ice: Option<Recipient<GathererToIce>>,
+    ice: Option<Neighbour<GathererToIce>>,
     permits: Permits,
 }
 
@@ -195,7 +195,7 @@ impl Mux {
     }
 
     /// A session's share in the port.
-    pub(crate) fn lease(&self, gatherer: Recipient<FromMux>, permits: Permits) -> MuxLease {
+    pub(crate) fn lease(&self, gatherer: Neighbour<FromMux>, permits: Permits) -> MuxLease {
         let state = &mut *self.0.borrow_mut();
         let id = RouteId {
             seat: state.seat(),
@@ -224,7 +224,7 @@ pub(crate) struct MuxLease {
 
 impl MuxLease {
     /// Where the session's traffic goes.
-    pub(crate) fn set_ice(&self, ice: Recipient<GathererToIce>) {
+    pub(crate) fn set_ice(&self, ice: Neighbour<GathererToIce>) {
         if let Some(session) = self.mux.0.borrow_mut().sessions.get_mut(&self.id) {
             session.ice = Some(ice);
         }
@@ -415,7 +415,10 @@ impl State {
             match session.permits.try_acquire() {
                 Some(permit) => ice.do_send(GathererToIce::Inbound { batch, permit }),
                 // A session that is flooded, or slow, loses its own datagrams only.
-                None => self.metrics.gatherer.no_permit.increment(count as u64),
+                None => {
+                    ice.refuse();
+                    self.metrics.gatherer.no_permit.increment(count as u64);
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::*;
 use crate::link::{INBOUND_BATCHES, Permit};
+use crate::mailbox::{Address, Meter, metered};
 use crate::proto::Machine;
 use crate::proto::ice::{Agent, Candidate, Event, Role};
 use crate::proto::net::Protocol;
@@ -127,6 +128,8 @@ impl Handler<FromMux> for Callee {
     }
 }
 
+metered!(Callee, ActorKind::Ice, [GathererToIce, FromMux]);
+
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Hangup;
@@ -171,7 +174,7 @@ impl World {
     fn new(muxes: usize) -> World {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let metrics = metrics::with_local_recorder(&recorder, Metrics::new);
+        let metrics = metrics::with_local_recorder(&recorder, || Metrics::new(1));
         let config = Config::default();
         let port = Arc::new(SinglePort::default());
         let single = (muxes > 1).then_some(&port);
@@ -210,9 +213,11 @@ impl World {
         theirs.start(now(), parameters[0].clone()).unwrap();
         let seen = Rc::new(Seen::default());
         let callee_seen = seen.clone();
+        let meter = Meter::new(Metrics::none(1), ActorKind::Ice);
         let callee = Callee::create(|ctx| {
-            let lease = mux.lease(ctx.address().recipient(), Permits::new(INBOUND_BATCHES));
-            lease.set_ice(ctx.address().recipient());
+            let address = Address::with_meter(ctx.address(), meter);
+            let lease = mux.lease(address.neighbour(), Permits::new(INBOUND_BATCHES));
+            lease.set_ice(address.neighbour());
             lease.add_ufrag(&parameters[0].username_fragment);
             Callee {
                 agent: ours,
@@ -584,7 +589,7 @@ async fn a_single_port_is_not_shared_with_another_program() {
     let bound = Mux::bind(
         taken.bound(),
         &Config::default(),
-        Metrics::new(),
+        Metrics::new(1),
         Some(&port),
     );
     assert!(matches!(bound, Err(MuxError::Bind { .. })));

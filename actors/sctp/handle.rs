@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix::{Addr, Recipient};
+use actix::Recipient;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::SctpActor;
@@ -12,7 +12,7 @@ use crate::channel::DataChannel;
 use crate::dtls::DtlsTransport;
 use crate::error::{ActorKind, InvalidState, SctpError, TransportError};
 use crate::event::{EventStream, SctpTransportEvent, TransportEvent};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Address, Mailbox};
 use crate::proto::sctp::{Capabilities, ChannelOptions, Config, OpenError, Stats};
 use crate::runtime::ChannelCallback;
 use crate::scope::{Lease, claim};
@@ -35,7 +35,7 @@ pub struct SctpTransport {
 /// The way to the actor, and the channels that the peer has opened.
 #[derive(Clone, Debug)]
 pub(crate) struct SctpParts {
-    pub(crate) actor: Addr<SctpActor>,
+    pub(crate) actor: Address<SctpActor>,
     incoming: Arc<Mutex<mpsc::UnboundedReceiver<DataChannel>>>,
 }
 
@@ -67,6 +67,7 @@ impl SctpTransport {
             lease: Arc::downgrade(dtls.lease()),
             incoming: sender,
         });
+        let actor = Address::new(actor, scope);
         let incoming = Arc::new(Mutex::new(incoming));
         Ok(SctpTransport::of(dtls, SctpParts { actor, incoming }))
     }

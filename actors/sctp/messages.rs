@@ -5,6 +5,8 @@ use tokio::sync::oneshot;
 
 use crate::channel::DataChannel;
 use crate::error::SctpError;
+use crate::mailbox::Letter;
+use crate::metrics::MessageKind;
 use crate::proto::sctp::{Capabilities, ChannelOptions, OpenError, Stats};
 
 /// Start the association, as soon as DTLS is connected.
@@ -35,3 +37,13 @@ pub(crate) struct Wake;
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct GetStats(pub(crate) oneshot::Sender<Stats>);
+
+impl Letter for Start {}
+impl Letter for Open {}
+impl Letter for GetStats {}
+
+impl Letter for Wake {
+    fn kind(&self) -> MessageKind {
+        MessageKind::Wake
+    }
+}

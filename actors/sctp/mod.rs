@@ -2,6 +2,7 @@
 
 mod handle;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::error::{ActorKind, Reason, SctpError, TransportError};
 use crate::event::{Event as SessionEvent, SctpTransportEvent};
 use crate::guard::Exit;
 use crate::link::{DtlsToSctp, SctpToDtls, Shutdown};
-use crate::metrics::Direction;
+use crate::mailbox::{Address, Neighbour, metered};
+use crate::metrics::{Direction, Share};
 use crate::proto::Machine;
 use crate::proto::sctp::{
     Association, Capabilities, ChannelError, ChannelId, Event, Message, OpenError,
@@ -34,7 +36,7 @@ use crate::supervisor::StateChanged;
 pub(crate) struct SctpActor {
     pub(crate) scope: Arc<Scope>,
     pub(crate) exit: Exit,
-    dtls: Recipient<SctpToDtls>,
+    dtls: Neighbour<SctpToDtls>,
     supervisor: Recipient<StateChanged>,
     lease: WeakLease,
     association: Association,
@@ -48,23 +50,28 @@ pub(crate) struct SctpActor {
     channels: HashMap<ChannelId, Attached>,
     /// Channels with bytes that are not acknowledged: only those are looked at.
     sending: Vec<ChannelId>,
+    /// The sum of what all channels hold.
+    held: usize,
     incoming: mpsc::UnboundedSender<DataChannel>,
     closing: bool,
-    retransmits: u64,
+    /// What all channels hold, in the process's gauge.
+    buffered: Share,
+    exported: metrics::Exported,
 }
 
 /// A channel, and how many bytes the association still holds of what it was given for it.
 struct Attached {
     shared: Arc<Shared>,
     held: usize,
-    counted_open: bool,
+    /// In the gauge of channels.
+    counted: Option<Share>,
 }
 
 impl SctpActor {
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
-        dtls: Recipient<SctpToDtls>,
+        dtls: Neighbour<SctpToDtls>,
         supervisor: Recipient<StateChanged>,
         lease: WeakLease,
         incoming: mpsc::UnboundedSender<DataChannel>,
@@ -77,9 +84,10 @@ impl SctpActor {
             association: Association::new(config, scope.random()),
             alarm: Alarm::start(ctx),
             port: Arc::new(Port::new(
-                ctx.address(),
+                Address::of(ctx, &scope),
                 scope.metrics.sctp.backpressure.clone(),
             )),
+            buffered: Share::new(&scope.metrics.sctp.buffered),
             scope,
             exit,
             dtls,
@@ -90,9 +98,10 @@ impl SctpActor {
             begun: false,
             channels: HashMap::new(),
             sending: Vec::new(),
+            held: 0,
             incoming,
             closing: false,
-            retransmits: 0,
+            exported: metrics::Exported::new(),
         }
     }
 
@@ -156,6 +165,8 @@ impl SctpActor {
             self.dtls.do_send(SctpToDtls(packets));
         }
         self.release();
+        let metrics = &self.scope.metrics.sctp;
+        self.exported.sync(metrics, now, &self.association);
         self.alarm.set(self.association.poll_timeout());
     }
 
@@ -198,7 +209,11 @@ impl SctpActor {
         let attached = Attached {
             shared: shared.clone(),
             held: 0,
-            counted_open: false,
+            counted: self
+                .scope
+                .metrics
+                .sctp
+                .channel(DataChannelState::Connecting),
         };
         self.channels.insert(id, attached);
         Some(DataChannel::new(shared, lease))
@@ -235,18 +250,15 @@ impl SctpActor {
             attached.shared.set_info(info);
         }
         attached.shared.set_state(state, error);
-        let open = state == DataChannelState::Open;
-        if open != attached.counted_open {
-            attached.counted_open = open;
-            let change = if open { 1.0 } else { -1.0 };
-            self.scope.metrics.sctp.channels.increment(change);
-        }
+        attached.counted = self.scope.metrics.sctp.channel(state);
     }
 
     fn forget(&mut self, id: ChannelId, error: Option<ChannelError>) {
         self.deliver(id);
         self.channel_state(id, DataChannelState::Closed, error);
-        self.channels.remove(&id);
+        if let Some(attached) = self.channels.remove(&id) {
+            self.held -= attached.held;
+        }
         self.scope.sctp.remove_channel(id);
     }
 
@@ -256,19 +268,19 @@ impl SctpActor {
         let Some(attached) = self.channels.get(&id) else {
             return;
         };
-        let metrics = &self.scope.metrics.sctp;
-        let mut delivered = false;
+        let (mut count, mut bytes) = (0, 0);
         while attached.shared.has_room() {
             let Some(message) = self.association.recv(now(), id) else {
                 break;
             };
-            metrics.messages[Direction::In as usize].increment(1);
-            metrics.message_bytes[Direction::In as usize].increment(message.len() as u64);
+            count += 1;
+            bytes += message.len() as u64;
             attached.shared.deliver(message);
-            delivered = true;
         }
-        if delivered {
+        if count > 0 {
             self.scope.touch();
+            let metrics = &self.scope.metrics.sctp;
+            metrics.messages(Direction::In, count, bytes);
         }
     }
 
@@ -283,9 +295,9 @@ impl SctpActor {
                     self.sending.push(id);
                 }
                 attached.held += size;
+                self.held += size;
                 let metrics = &self.scope.metrics.sctp;
-                metrics.messages[Direction::Out as usize].increment(1);
-                metrics.message_bytes[Direction::Out as usize].increment(size as u64);
+                metrics.messages(Direction::Out, 1, size as u64);
             }
             // It began to close while the message was on its way here.
             Err(error) => {
@@ -298,6 +310,7 @@ impl SctpActor {
     /// Gives room back for what was acknowledged.
     fn release(&mut self) {
         let (association, channels) = (&self.association, &mut self.channels);
+        let total = &mut self.held;
         self.sending.retain(|id| {
             let Some(attached) = channels.get_mut(id) else {
                 return false;
@@ -305,18 +318,12 @@ impl SctpActor {
             let held = association.buffered_amount(*id);
             if held < attached.held {
                 attached.shared.released(attached.held - held);
+                *total -= attached.held - held;
                 attached.held = held;
             }
             held > 0
         });
-    }
-
-    /// Called now and then: nothing of it is urgent.
-    fn count_retransmits(&mut self) {
-        let retransmits = self.association.stats().retransmitted_chunks;
-        let more = retransmits.saturating_sub(self.retransmits);
-        self.scope.metrics.sctp.retransmits.increment(more);
-        self.retransmits = self.retransmits.max(retransmits);
+        self.buffered.set(self.held as f64);
     }
 
     fn run_commands(&mut self) {
@@ -335,12 +342,17 @@ impl Actor for SctpActor {
     type Context = Context<Self>;
 }
 
+metered!(
+    SctpActor,
+    ActorKind::Sctp,
+    [Start, Open, GetStats, Wake, DtlsToSctp, Shutdown]
+);
+
 impl Supervised for SctpActor {}
 
 impl OnAlarm for SctpActor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.association.handle_timeout(now());
-        self.count_retransmits();
         self.drain(ctx);
     }
 }
@@ -424,7 +436,8 @@ impl Handler<Shutdown> for SctpActor {
     fn handle(&mut self, _: Shutdown, ctx: &mut Context<Self>) {
         self.exit.asked();
         self.closing = true;
-        self.count_retransmits();
+        let metrics = &self.scope.metrics.sctp;
+        self.exported.flush(metrics, &self.association);
         if self.scope.sctp.state.get() == SctpTransportState::Failed {
             // It stays failed until the session is over.
             ctx.stop();
@@ -440,12 +453,5 @@ impl Handler<Shutdown> for SctpActor {
             self.scope.sctp.close_channels();
             ctx.stop();
         }
-    }
-}
-
-impl Drop for SctpActor {
-    fn drop(&mut self) {
-        let open = self.channels.values().filter(|c| c.counted_open).count();
-        self.scope.metrics.sctp.channels.decrement(open as f64);
     }
 }

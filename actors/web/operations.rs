@@ -36,8 +36,12 @@ pub fn metrics(
 
 #[cfg(feature = "prometheus")]
 async fn scrape(handle: Data<crate::metrics::PrometheusHandle>) -> impl Responder {
-    handle.run_upkeep();
-    HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(handle.render())
+    // On a thread of its own: where the app shares its thread with sessions they are not to wait.
+    let text = web::block(move || handle.render()).await;
+    match text {
+        Ok(text) => HttpResponse::Ok()
+            .content_type("text/plain; version=0.0.4; charset=utf-8")
+            .body(text),
+        Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
 }

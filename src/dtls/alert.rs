@@ -18,6 +18,40 @@ impl AlertDescription {
     /// A message is not as the protocol wants it.
     pub const ILLEGAL_PARAMETER: AlertDescription = AlertDescription(47);
 
+    /// All that have a name, for tables of labels.
+    pub const ALL: [AlertDescription; 25] = {
+        const fn of(code: u8) -> AlertDescription {
+            AlertDescription(code)
+        }
+        [
+            of(0),
+            of(10),
+            of(20),
+            of(22),
+            of(40),
+            of(42),
+            of(43),
+            of(44),
+            of(45),
+            of(46),
+            of(47),
+            of(48),
+            of(49),
+            of(50),
+            of(51),
+            of(70),
+            of(71),
+            of(80),
+            of(86),
+            of(90),
+            of(100),
+            of(109),
+            of(110),
+            of(116),
+            of(120),
+        ]
+    };
+
     /// The name in the IANA registry, `unknown` for one that is not there.
     pub fn as_str(self) -> &'static str {
         match self.0 {

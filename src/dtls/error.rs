@@ -29,6 +29,19 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// All errors, for tables of labels.
+    pub const ALL: [StartError; 9] = [
+        StartError::Fingerprints(FingerprintError::None),
+        StartError::Fingerprints(FingerprintError::UnknownAlgorithms),
+        StartError::Fingerprints(FingerprintError::Malformed),
+        StartError::CertificateExpired,
+        StartError::UnsupportedCertificate,
+        StartError::UnsupportedVersion,
+        StartError::AlreadyStarted,
+        StartError::Closed,
+        StartError::Engine,
+    ];
+
     /// A label for metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -132,6 +145,22 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// All reasons, for tables of labels; one alert stands for all.
+    pub const ALL: [FailureReason; 12] = [
+        FailureReason::FingerprintMismatch,
+        FailureReason::NoPeerCertificate,
+        FailureReason::UnsupportedPeerCertificate,
+        FailureReason::PeerRejected,
+        FailureReason::PeerAlert(AlertDescription::HANDSHAKE_FAILURE),
+        FailureReason::HandshakeTimeout,
+        FailureReason::PeerTimeout,
+        FailureReason::NoExtendedMasterSecret,
+        FailureReason::NothingInCommon,
+        FailureReason::PeerMisbehaved,
+        FailureReason::Crypto,
+        FailureReason::Engine,
+    ];
+
     /// A label for metrics.
     pub fn as_str(self) -> &'static str {
         match self {

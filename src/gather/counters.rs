@@ -7,6 +7,12 @@ pub struct Counters {
     pub requests_sent: u64,
     /// Responses that ended a transaction.
     pub responses: u64,
+    /// Transactions that brought a mapped address.
+    pub mapped: u64,
+    /// Transactions that nobody answered.
+    pub timeouts: u64,
+    /// Transactions that ended by an error response, or because nobody listens there.
+    pub errors: u64,
     /// Responses with the number of a transaction, but from elsewhere than asked: dropped.
     pub responses_from_elsewhere: u64,
     /// Responses with the number of a transaction that made no sense: dropped.

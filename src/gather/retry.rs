@@ -27,6 +27,11 @@ impl Gatherer {
             result,
         } = outcome;
         let asked = target.path.remote;
+        *match &result {
+            Ok(_) => &mut self.counters.mapped,
+            Err(Failed::Because(FailureReason::Timeout)) => &mut self.counters.timeouts,
+            Err(_) => &mut self.counters.errors,
+        } += 1;
         match result {
             Ok(address) => {
                 let kind = GatheredKind::ServerReflexive;

@@ -131,6 +131,16 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
+    /// All reasons, for tables of labels.
+    pub const ALL: [FailureReason; 6] = [
+        FailureReason::HandshakeTimeout,
+        FailureReason::Aborted,
+        FailureReason::PeerRestarted,
+        FailureReason::ProtocolViolation,
+        FailureReason::ReceiveBufferExhausted,
+        FailureReason::Setup,
+    ];
+
     /// The label in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
