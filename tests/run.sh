@@ -99,6 +99,8 @@ stage_test() {
     # For the tests that drive a peer of another make; they say so when they have none.
     want turnserver coturn
     want openssl openssl
+    want nft nftables
+    want ip iproute2
     if find_aiortc; then export RTC_AIORTC_PYTHON=$aiortc_python; fi
     cargo test --workspace --all-features --locked
 }

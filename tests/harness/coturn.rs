@@ -1,5 +1,7 @@
 //! A real TURN server, coturn, on addresses of loopback or of a namespace.
 
+#![allow(dead_code, reason = "each test uses its part of it")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -63,7 +65,6 @@ impl Coturn {
     }
 
     /// The URL of this server with a scheme and a query, as `turn:` and `?transport=tcp`.
-    #[allow(dead_code, reason = "not every test speaks of URLs")]
     pub(crate) fn url(&self, scheme: &str, query: &str) -> String {
         format!("{scheme}{}{query}", self.address)
     }
