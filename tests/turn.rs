@@ -41,7 +41,29 @@ fn config() -> Config {
     config
 }
 
+/// What this process has counted, in Prometheus' text format.
+fn scrape() -> String {
+    use std::sync::LazyLock;
+    static RECORDER: LazyLock<actix_rtc::metrics::PrometheusHandle> =
+        LazyLock::new(|| actix_rtc::metrics::install_prometheus().unwrap());
+    RECORDER.render()
+}
+
+/// The value of a metric with these labels.
+fn counted(series: &str) -> f64 {
+    let scrape = scrape();
+    let line = scrape.lines().find(|line| line.starts_with(series));
+    let value = line.and_then(|line| line.rsplit_once(' '));
+    value
+        .unwrap_or_else(|| panic!("no {series} in {scrape}"))
+        .1
+        .parse()
+        .unwrap()
+}
+
 fn runtime(config: Config) -> Runtime {
+    // The actors count with the recorder that is there when they start.
+    scrape();
     Runtime::builder().config(config).start().unwrap()
 }
 
@@ -165,7 +187,7 @@ impl Drop for Certificate {
 }
 
 /// Two sessions that are both behind a relay, and what they send to each other.
-async fn relay_to_relay(config: Config, url: String) {
+async fn relay_to_relay(config: Config, url: String, meanwhile: impl Fn()) {
     let rtc = runtime(config);
     let options = relay_only(&[turn(url)]);
     let (a, b) = (
@@ -180,6 +202,7 @@ async fn relay_to_relay(config: Config, url: String) {
     let (ours, theirs) = channel(&a, &b).await;
     move_10_mb(&ours, &theirs).await;
     echoes(&ours, &theirs, "and back").await;
+    meanwhile();
     within(a.close()).await;
     within(b.closed()).await;
     assert_eq!(rtc.session_count(), 0);
@@ -190,7 +213,7 @@ async fn scenario_16_10_mb_from_relay_to_relay_over_udp() {
     let Some(coturn) = Coturn::start(&[LOOPBACK_PEERS]) else {
         return;
     };
-    relay_to_relay(config(), coturn.url("turn:", "?transport=udp")).await;
+    relay_to_relay(config(), coturn.url("turn:", "?transport=udp"), || ()).await;
 }
 
 #[tokio::test]
@@ -198,7 +221,7 @@ async fn scenario_16_10_mb_from_relay_to_relay_over_tcp() {
     let Some(coturn) = Coturn::start(&[LOOPBACK_PEERS]) else {
         return;
     };
-    relay_to_relay(config(), coturn.url("turn:", "?transport=tcp")).await;
+    relay_to_relay(config(), coturn.url("turn:", "?transport=tcp"), || ()).await;
 }
 
 #[tokio::test]
@@ -209,7 +232,13 @@ async fn scenario_16_10_mb_from_relay_to_relay_over_tls() {
     };
     let mut config = config();
     config.tls_roots = certificate.roots.clone();
-    relay_to_relay(config, coturn.url("turns:", "")).await;
+    // No other test makes allocations over TLS.
+    let allocations = || counted("rtc_turn_allocations{transport=\"tls\"}");
+    relay_to_relay(config, coturn.url("turns:", ""), || {
+        assert_eq!(allocations(), 2.0)
+    })
+    .await;
+    assert_eq!(allocations(), 0.0);
 }
 
 #[tokio::test]
@@ -327,6 +356,8 @@ async fn scenario_16_a_nonce_that_expired_is_renewed() {
     within(a.connected()).await.unwrap();
     let (ours, theirs) = channel(&a, &b).await;
     echoes(&ours, &theirs, "renewed").await;
+    // No other test has nonces that expire.
+    assert!(counted("rtc_turn_errors_total{code=\"438\"}") >= 1.0);
 }
 
 /// What the session's gatherer says, until `wanted` says that it is enough.
@@ -557,4 +588,67 @@ async fn scenario_15_servers_that_fail_are_events_and_hold_back_no_other() {
             .iter()
             .all(|e| !e.url.contains(&coturn.address.to_string()))
     );
+}
+
+/// Runs `actix-rtc gather` and returns whether all servers helped, and what it prints.
+fn gather_command(arguments: &[&str]) -> (bool, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_actix-rtc"))
+        .arg("gather")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), printed)
+}
+
+#[test]
+fn the_command_gather_prints_candidates_and_what_each_server_had_to_say() {
+    let certificate = Certificate::new(&["127.0.0.1"]);
+    let Some(coturn) = certificate.coturn() else {
+        return;
+    };
+    let good = format!("{},user,secret", coturn.url("turns:", ""));
+    let wrong = format!("{},user,wrong", coturn.url("turn:", ""));
+    let ca = certificate.directory.join("cert.pem");
+    let ca = ca.to_str().unwrap();
+
+    let (fine, printed) = gather_command(&["--relay-only", "--ca", ca, "--ice-server", &good]);
+    assert!(fine, "{printed}");
+    let lines: Vec<_> = printed.lines().collect();
+    assert!(
+        lines[0].starts_with("candidate:") && lines[0].contains(" typ relay "),
+        "{printed}"
+    );
+    assert_eq!(lines.last(), Some(&"candidates: 1 relay"), "{printed}");
+
+    let (fine, printed) = gather_command(&["--ice-server", &wrong]);
+    assert!(!fine, "{printed}");
+    let said = format!("{}: 401 Unauthorized", coturn.url("turn:", ""));
+    for line in [format!("error: {said}"), format!("failed: {said}")] {
+        assert!(
+            printed.lines().any(|printed| printed == line),
+            "{line}: {printed}"
+        );
+    }
+    assert!(printed.contains(" typ host"), "{printed}");
+
+    let (fine, printed) = gather_command(&["--json", "--ice-server", &wrong]);
+    assert!(!fine, "{printed}");
+    let lines: Vec<serde_json::Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        lines[0]["candidate"]
+            .as_str()
+            .unwrap()
+            .contains(" typ host")
+    );
+    let summary = lines.last().unwrap();
+    assert!(
+        summary["summary"]["host"].as_u64().unwrap() >= 1,
+        "{printed}"
+    );
+    assert_eq!(summary["errors"][0]["code"], 401);
+    assert_eq!(summary["errors"][0]["url"], coturn.url("turn:", ""));
 }

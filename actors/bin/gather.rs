@@ -1,9 +1,13 @@
 //! What this host gathers: the tool for "why can a client not connect?".
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use actix_rtc::{Config, GatherOptions, IceGathererEvent, IceServer, Runtime};
+use actix_rtc::{
+    Config, GatherOptions, IceCandidateError, IceGathererEvent, IceServer, IceTransportPolicy,
+    Runtime, TlsRoots,
+};
 use clap::Args;
 use serde_json::json;
 
@@ -16,15 +20,29 @@ pub(crate) struct Options {
     /// addresses are gathered).
     #[arg(long = "ice-server", value_name = "URL[,user,credential]")]
     servers: Vec<Server>,
+    /// Only relayed candidates, as a client with `iceTransportPolicy: "relay"`.
+    #[arg(long)]
+    relay_only: bool,
+    /// Certificates (PEM) of who vouches for `turns:` servers, instead of whom the platform trusts.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// One JSON object a line instead of text.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(options: Options) -> Outcome {
+    let tls_roots = match &options.ca {
+        Some(file) => std::fs::read(file)
+            .map_err(|error| error.to_string())
+            .and_then(|pem| TlsRoots::from_pem(&pem).map_err(|error| error.to_string()))
+            .map_err(|error| format!("{}: {error}", file.display()))?,
+        None => TlsRoots::platform(),
+    };
     let config = Config {
         workers: 1,
         loopback: true,
+        tls_roots,
         ..Config::default()
     };
     let rtc = Runtime::builder()
@@ -39,20 +57,25 @@ pub(crate) fn run(options: Options) -> Outcome {
 
 async fn gather(rtc: &Runtime, options: Options) -> Outcome {
     let servers: Vec<IceServer> = options.servers.into_iter().map(|server| server.0).collect();
-    let gatherer = rtc.gatherer(GatherOptions::default())?;
+    let gatherer = rtc.gatherer(GatherOptions {
+        policy: options.relay_only.then_some(IceTransportPolicy::Relay),
+        ..GatherOptions::default()
+    })?;
     let mut events = gatherer.events();
     let mut report = Report {
         json: options.json,
         kinds: BTreeMap::new(),
-        errors: 0,
+        errors: Vec::new(),
     };
-    let gathering = gatherer.gather(Some(servers));
-    tokio::pin!(gathering);
-    let outcome = loop {
-        tokio::select! {
-            biased;
-            Some(event) = events.next() => report.event(&event),
-            outcome = &mut gathering => break outcome,
+    let outcome = {
+        let gathering = gatherer.gather(Some(servers));
+        tokio::pin!(gathering);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = events.next() => report.event(&event),
+                outcome = &mut gathering => break outcome,
+            }
         }
     };
     // What was said before the end is still to be printed.
@@ -62,7 +85,10 @@ async fn gather(rtc: &Runtime, options: Options) -> Outcome {
     }
     report.summary();
     outcome?;
-    Ok(if report.errors == 0 {
+    // Servers get their allocations back.
+    drop(gatherer);
+    rtc.drain(rtc.config().close_timeout).await;
+    Ok(if report.errors.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -72,7 +98,8 @@ async fn gather(rtc: &Runtime, options: Options) -> Outcome {
 struct Report {
     json: bool,
     kinds: BTreeMap<&'static str, usize>,
-    errors: usize,
+    /// Each with how often it came: once for each of our addresses that the server was asked from.
+    errors: Vec<(IceCandidateError, usize)>,
 }
 
 impl Report {
@@ -86,29 +113,33 @@ impl Report {
                     println!("{candidate}");
                 }
             }
-            IceGathererEvent::CandidateError(error) => {
-                self.errors += 1;
-                if self.json {
-                    let (url, code, text) = (&error.url, error.code, &error.text);
-                    println!(
-                        "{}",
-                        json!({ "error": { "url": url, "code": code, "text": text } })
-                    );
-                } else {
-                    println!("error: {} {} {}", error.url, error.code, error.text);
-                }
-            }
+            IceGathererEvent::CandidateError(error) => self.error(error),
             IceGathererEvent::Error(error) => eprintln!("{error}"),
             _ => {}
         }
     }
 
+    fn error(&mut self, error: &IceCandidateError) {
+        if let Some((_, count)) = self.errors.iter_mut().find(|(known, _)| known == error) {
+            *count += 1;
+            return;
+        }
+        self.errors.push((error.clone(), 1));
+        if self.json {
+            println!("{}", json!({ "error": as_json(error) }));
+        } else {
+            println!("error: {}", as_text(error));
+        }
+    }
+
     fn summary(&self) {
         if self.json {
-            println!(
-                "{}",
-                json!({ "summary": self.kinds, "errors": self.errors })
-            );
+            let errors: Vec<_> = self
+                .errors
+                .iter()
+                .map(|(error, _)| as_json(error))
+                .collect();
+            println!("{}", json!({ "summary": self.kinds, "errors": errors }));
             return;
         }
         let kinds: Vec<String> = self
@@ -121,6 +152,25 @@ impl Report {
         } else {
             kinds.join(", ")
         };
-        println!("candidates: {kinds}; servers with errors: {}", self.errors);
+        println!("\ncandidates: {kinds}");
+        for (error, count) in &self.errors {
+            let times = if *count > 1 {
+                format!(" ({count} times)")
+            } else {
+                String::new()
+            };
+            println!("failed: {}{times}", as_text(error));
+        }
     }
+}
+
+fn as_json(error: &IceCandidateError) -> serde_json::Value {
+    json!({ "url": error.url, "code": error.code, "text": error.text })
+}
+
+/// An error that a server sent begins with its code; others have one that stands for "not reached".
+fn as_text(error: &IceCandidateError) -> String {
+    let code = error.code.to_string();
+    let said = error.text.strip_prefix(&code).unwrap_or(&error.text).trim();
+    format!("{}: {code} {said}", error.url)
 }

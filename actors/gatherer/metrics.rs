@@ -85,6 +85,11 @@ impl GathererMetrics {
         self.candidates[usize::from(protocol == Protocol::Tcp)].add(kind.into(), 1);
     }
 
+    /// A TURN server wanted a new nonce so often, and got it.
+    pub(crate) fn stale_nonces(&self, count: u64) {
+        self.turn_errors.add("438", count);
+    }
+
     /// A TURN server refused something.
     pub(crate) fn turn_failed(&self, failure: &Failure) {
         let code = failure.code();

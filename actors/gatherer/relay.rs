@@ -65,6 +65,8 @@ struct Relay {
     relayed: Option<SocketAddr>,
     /// In the gauge of allocations, while it lives.
     counted: Option<Share>,
+    /// How many were counted.
+    stale_nonces: u64,
 }
 
 /// What leads to the server.
@@ -207,6 +209,13 @@ impl Relays {
     fn drain(&mut self, index: usize) -> bool {
         let relay = &mut self.list[index];
         relay.transmit();
+        // No failure, but an operator may want to see it.
+        let stale = relay.client.counters().stale_nonces;
+        if stale != relay.stale_nonces {
+            let metrics = &self.scope.metrics.gatherer;
+            metrics.stale_nonces(stale - relay.stale_nonces);
+            relay.stale_nonces = stale;
+        }
         while let Some(event) = relay.client.poll_event() {
             match event {
                 Event::Received { peer, data } => {
@@ -333,6 +342,7 @@ impl Relay {
             transport,
             relayed: None,
             counted: None,
+            stale_nonces: 0,
         })
     }
 
