@@ -221,28 +221,27 @@ impl<S: State> StateCell<S> {
     }
 
     fn change(&self, state: S, failure: Option<Arc<TransportError>>) -> bool {
-        let mut before = None;
         self.watch.send_if_modified(|snapshot| {
-            if snapshot.state == state || snapshot.state == S::CLOSED {
+            let before = snapshot.state;
+            if before == state || before == S::CLOSED {
                 return false;
             }
-            before = Some(snapshot.state);
             snapshot.state = state;
             if failure.is_some() {
                 snapshot.failure = failure;
             }
+            self.gauge.moved(before, state);
+            tracing::debug!(
+                actor = S::OWNER,
+                from = before.as_str(),
+                to = state.as_str(),
+                "state"
+            );
+            // In here: who waits on the state is woken after the event is on its way, and who
+            // hears the event cannot read the state of before.
+            self.events.send(state.into_event());
             true
-        });
-        let Some(before) = before else { return false };
-        self.gauge.moved(before, state);
-        tracing::debug!(
-            actor = S::OWNER,
-            from = before.as_str(),
-            to = state.as_str(),
-            "state"
-        );
-        self.events.send(state.into_event());
-        true
+        })
     }
 
     /// Waits until the state is one that `done` accepts.

@@ -446,7 +446,11 @@ impl Handler<ChildFailed<ActorKind>> for SessionSupervisor {
                 self.scope.metrics.failed(child, error.reason);
                 self.scope.events.error(&error);
             } else {
-                self.scope.fail(error);
+                // What has failed already does not fail again, and yet nothing is swallowed.
+                if !self.scope.fail(error.clone()) {
+                    self.scope.metrics.failed(child, error.reason);
+                    self.scope.events.error(&error);
+                }
                 // Without sockets ICE has nothing to stand on; SCTP follows DTLS in `settle`.
                 if child == ActorKind::Gatherer {
                     self.scope

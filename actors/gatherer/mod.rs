@@ -480,6 +480,9 @@ impl Supervised for GathererActor {
         let (scope, mux, exit) = (self.scope.clone(), self.mux.clone(), self.exit.clone());
         let above = self.above.take();
         let servers = self.servers.take();
+        // First of all: routes and ports are free for the fresh one.
+        self.lease = None;
+        self.sockets.clear();
         *self = GathererActor::new(ctx, scope, mux, exit);
         self.scope.gatherer.candidates.store(Arc::default());
         if let Some(ice) = above {

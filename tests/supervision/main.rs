@@ -1,0 +1,8 @@
+//! A failure is contained, named and, where it can be, healed: the table of what dies and what
+//! survives, shown with faults on demand (cargo feature `chaos`).
+#![cfg(feature = "chaos")]
+
+mod bed;
+mod matrix;
+mod transfer;
+mod workers;

@@ -1,0 +1,154 @@
+//! Actors die in the middle of a large transfer: it ends complete and in order, on the channel on
+//! which it began.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_rtc::chaos::{Fault, Moment};
+use actix_rtc::{
+    ActorKind, DataChannel, GatherOptions, IceTransportEvent, IceTransportState, Message, Runtime,
+    Session,
+};
+
+use crate::bed::{Heard, Pair, config, dialling, restart_ice, start, within};
+
+const MEGABYTES: usize = 64;
+const MESSAGE: usize = 64 * 1024;
+
+const COUNT: usize = MEGABYTES * 1_000_000 / MESSAGE + 1;
+
+/// Sends 64 MB of numbered messages, and looks at every byte of them at the other end.
+async fn transfer(
+    ours: DataChannel,
+    theirs: DataChannel,
+    received: &AtomicUsize,
+    meanwhile: impl Future<Output = ()>,
+) {
+    let send = async {
+        for number in 0..COUNT {
+            ours.send(Message::binary(numbered(number))).await.unwrap();
+        }
+    };
+    let receive = async {
+        for number in 0..COUNT {
+            let message = theirs.recv().await.expect("the channel goes on");
+            assert!(
+                message.as_bytes() == numbered(number),
+                "message {number} of {COUNT} is lost, twice there, or out of order"
+            );
+            received.store(number + 1, Ordering::Release);
+        }
+    };
+    tokio::join!(send, receive, meanwhile);
+    assert_eq!(theirs.try_recv(), None, "and not a message more");
+}
+
+fn numbered(number: usize) -> Vec<u8> {
+    let mut message = vec![number as u8; MESSAGE];
+    message[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    message
+}
+
+/// Restarts ICE whenever one of the two asks for it, as an application does; ends when both have
+/// been connected again for a moment.
+async fn heals(
+    asked: &Session,
+    peer: &Session,
+    received: &AtomicUsize,
+    kills: &[(ActorKind, usize)],
+) {
+    let mut events = asked.ice().events();
+    for (actor, messages) in kills {
+        let mut heard = Heard::of(asked);
+        asked.inject(*actor, Fault::Panic, Moment::AfterMessages(*messages));
+        heard.until(&format!("{actor} error panic")).await;
+        let before = received.load(Ordering::Acquire);
+        assert!(
+            (1..COUNT).contains(&before),
+            "{before}: not in the middle of it"
+        );
+        loop {
+            match within(events.next()).await.expect("the session lives") {
+                IceTransportEvent::RestartNeeded => break,
+                IceTransportEvent::Lagged(_) => panic!("the test is too slow"),
+                _ => {}
+            }
+        }
+        assert!(asked.ice().is_restart_needed());
+        within(restart_ice(asked, peer)).await;
+        within(async {
+            let well = |s| {
+                matches!(
+                    s,
+                    IceTransportState::Connected | IceTransportState::Completed
+                )
+            };
+            while !(well(asked.ice().state()) && well(peer.ice().state())) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        assert!(!asked.ice().is_restart_needed());
+    }
+}
+
+async fn survives(rtc: &Runtime, pair: Pair, sender_dies: bool, kills: &[(ActorKind, usize)]) {
+    pair.connect().await;
+    let (ours, theirs) = pair.channel().await;
+    let (dies, lives) = match sender_dies {
+        true => (&pair.dialler, &pair.answerer),
+        false => (&pair.answerer, &pair.dialler),
+    };
+    let received = AtomicUsize::new(0);
+    let mut heard = Heard::of(dies);
+    let whole = tokio::time::timeout(
+        Duration::from_secs(240),
+        transfer(
+            ours,
+            theirs,
+            &received,
+            heals(dies, lives, &received, kills),
+        ),
+    );
+    whole.await.expect("the transfer goes on");
+    // DTLS and SCTP have noticed nothing.
+    while let Ok(Some(word)) = tokio::time::timeout(Duration::ZERO, heard.next()).await {
+        assert!(
+            !word.starts_with("dtls") && !word.starts_with("sctp"),
+            "{word}"
+        );
+    }
+    pair.close().await;
+    assert_eq!(rtc.session_count(), 0);
+}
+
+#[tokio::test]
+async fn a_transfer_survives_the_ice_actor_of_the_receiver() {
+    let rtc = start(config(2));
+    let pair = Pair::new(&rtc);
+    survives(&rtc, pair, false, &[(ActorKind::Ice, 300)]).await;
+}
+
+#[tokio::test]
+async fn a_transfer_survives_the_gatherer_of_the_sender_and_then_its_ice_actor() {
+    let rtc = start(config(2));
+    let pair = Pair::new(&rtc);
+    let kills = [(ActorKind::Gatherer, 300), (ActorKind::Ice, 300)];
+    survives(&rtc, pair, true, &kills).await;
+}
+
+/// Without a shared port both come back on other ports than before.
+#[tokio::test]
+async fn a_transfer_survives_the_gatherer_of_a_receiver_with_sockets_of_its_own() {
+    let rtc = start(config(2));
+    let pair = Pair {
+        dialler: rtc.session(dialling()).unwrap(),
+        answerer: rtc
+            .session(GatherOptions {
+                own_sockets: true,
+                ..GatherOptions::default()
+            })
+            .unwrap(),
+    };
+    survives(&rtc, pair, false, &[(ActorKind::Gatherer, 300)]).await;
+}
