@@ -171,6 +171,18 @@ impl Heard {
         .await;
     }
 
+    /// All up to this one.
+    pub(crate) async fn take_until(&mut self, what: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        while words.last().is_none_or(|word| word != what) {
+            match tokio::time::timeout(LIMIT, self.next()).await {
+                Ok(Some(word)) => words.push(word),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        words
+    }
+
     /// So many, and whatever else comes right behind.
     pub(crate) async fn take(&mut self, count: usize) -> Vec<String> {
         let mut words = Vec::new();
