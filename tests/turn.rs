@@ -5,10 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use actix_rtc::proto::ice::CandidateType;
+use actix_rtc::proto::turn::Family;
 use actix_rtc::{
     Config, DataChannel, DataChannelOptions, Event, GatherOptions, IceCandidateError, IceGatherer,
     IceGathererEvent, IceGathererState, IceServer, IceTransportPolicy, Message, Runtime, Session,
@@ -239,6 +240,65 @@ async fn scenario_16_10_mb_from_relay_to_relay_over_tls() {
     })
     .await;
     assert_eq!(allocations(), 0.0);
+}
+
+#[tokio::test]
+async fn scenario_16_relays_of_ipv6() {
+    let localhost = IpAddr::from(Ipv6Addr::LOCALHOST);
+    if UdpSocket::bind((localhost, 0)).is_err() {
+        eprintln!("SKIPPED: there is no IPv6 here, relays of IPv6 are NOT tested");
+        return;
+    }
+    let Some(coturn) = Coturn::start_at(free_address(localhost), localhost, &[LOOPBACK_PEERS])
+    else {
+        return;
+    };
+    let mut config = config();
+    config.turn.family = Some(Family::Ipv6);
+    for query in ["?transport=udp", "?transport=tcp"] {
+        let rtc = runtime(config.clone());
+        let options = relay_only(&[turn(coturn.url("turn:", query))]);
+        let (a, b) = (
+            rtc.session(options.clone()).unwrap(),
+            rtc.session(options).unwrap(),
+        );
+        connect(&a, &b).await;
+        let candidates = a.gatherer().local_candidates();
+        assert_eq!(candidates.len(), 1);
+        assert_eq!(candidates[0].socket_addr().unwrap().ip(), localhost);
+        let nobody = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        assert_eq!(candidates[0].related_address, Some(nobody));
+        let (ours, theirs) = channel(&a, &b).await;
+        echoes(&ours, &theirs, "by IPv6").await;
+    }
+}
+
+#[tokio::test]
+async fn scenario_16_a_relay_beside_a_port_that_sessions_share() {
+    let Some(coturn) = Coturn::start(&[LOOPBACK_PEERS]) else {
+        return;
+    };
+    let rtc = Runtime::builder()
+        .config(config())
+        .udp_mux(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .start()
+        .unwrap();
+    let servers = [turn(coturn.url("turn:", ""))];
+    let beside = GatherOptions {
+        ice_servers: Some(servers.to_vec()),
+        ..GatherOptions::default()
+    };
+    let beside = rtc.session(beside).unwrap();
+    let hidden = rtc.session(relay_only(&servers)).unwrap();
+    connect(&hidden, &beside).await;
+    let mut gathered = kinds(beside.gatherer());
+    gathered.sort();
+    assert_eq!(gathered, [CandidateType::Host, CandidateType::Relayed]);
+    assert_eq!(local_kind(&hidden), CandidateType::Relayed);
+    let (ours, theirs) = channel(&hidden, &beside).await;
+    echoes(&ours, &theirs, "beside").await;
+    within(beside.close()).await;
+    within(hidden.closed()).await;
 }
 
 #[tokio::test]

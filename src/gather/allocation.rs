@@ -29,7 +29,7 @@ pub(super) enum Stage {
     /// It took too long, was reported, and is still welcome.
     Late,
     /// It lives.
-    Allocated { relayed: SocketAddr },
+    Allocated { relayed: SocketAddr, since: Instant },
 }
 
 impl Allocations {
@@ -51,12 +51,20 @@ impl Allocations {
     }
 
     /// What was asked; `None` when it is not known (any more), or lives already.
-    pub(super) fn succeeded(&mut self, id: AllocationId, relayed: SocketAddr) -> Option<&Target> {
+    pub(super) fn succeeded(
+        &mut self,
+        now: Instant,
+        id: AllocationId,
+        relayed: SocketAddr,
+    ) -> Option<&Target> {
         let entry = self.entries.iter_mut().find(|entry| entry.id == id)?;
         if matches!(entry.stage, Stage::Allocated { .. }) {
             return None;
         }
-        entry.stage = Stage::Allocated { relayed };
+        entry.stage = Stage::Allocated {
+            relayed,
+            since: now,
+        };
         Some(&entry.target)
     }
 

@@ -245,7 +245,7 @@ impl Gatherer {
     ) {
         let now = self.clock.advance(now);
         let relayed = canonical(relayed);
-        let Some(target) = self.allocations.succeeded(id, relayed) else {
+        let Some(target) = self.allocations.succeeded(now, id, relayed) else {
             self.counters.answers_too_late += 1;
             return;
         };
@@ -294,10 +294,10 @@ impl Gatherer {
             Stage::Awaited { deadline } => {
                 self.try_elsewhere(now, target, domain, deadline, failure);
             }
-            Stage::Allocated { relayed } => {
+            Stage::Allocated { relayed, since } => {
                 self.found.retain(|&(_, _, base)| base != relayed);
                 self.failed(&target, FailureReason::Allocation(failure));
-                self.allocate_again(now, target, domain);
+                self.allocation_lost(now, target, domain, since);
             }
         }
         self.run(now);

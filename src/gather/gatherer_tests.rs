@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::gather::{Allocation, Host, IceServer, Lookup, ServerFailed, Transport};
+use crate::gather::{Allocation, Host, IceServer, Lookup, Preferences, ServerFailed, Transport};
 use crate::stun::{self, BINDING, Builder, Class, Header, attribute};
 
 const BASE: &str = "10.0.0.1:4000";
 const SERVER: &str = "192.0.2.1:3478";
+const SERVER_URL: &str = "stun:192.0.2.1";
 const SEEN: &str = "198.51.100.7:61000";
 
 #[expect(
@@ -605,6 +606,103 @@ fn scenario_16_an_allocation_that_was_lost_is_made_again_later() {
         assert_eq!(rig.allocations().len(), count + 1);
     }
     assert_eq!(waits, [2, 4, 8, 16, 32]);
+}
+
+#[test]
+fn scenario_16_a_server_that_stays_away_is_asked_again_until_it_is_given_up() {
+    let mut rig = Rig::started(Config::default(), &[BASE], &[turn("turn:192.0.2.1")]);
+    let id = rig.allocations()[0].id;
+    let relayed = at("192.0.2.1:50000");
+    rig.gatherer.handle_allocated(rig.now, id, relayed, None);
+    let mut waits = Vec::new();
+    loop {
+        let (id, since) = (rig.allocations().last().unwrap().id, rig.now);
+        rig.gatherer
+            .handle_allocation_failed(rig.now, id, Failure::Unreachable);
+        rig.drain();
+        assert!(rig.is_complete());
+        assert_eq!(rig.failures().len(), rig.allocations().len());
+        let Some(next) = rig.gatherer.poll_timeout() else {
+            break;
+        };
+        rig.pass(next - since);
+        waits.push((rig.now - since).as_secs());
+    }
+    assert_eq!(waits, [2, 4, 8, 16, 32]);
+
+    let mut rig = Rig::started(Config::default(), &[BASE], &[turn("turn:192.0.2.1")]);
+    let id = rig.allocations()[0].id;
+    rig.gatherer
+        .handle_allocation_failed(rig.now, id, Failure::Unreachable);
+    rig.pass(ms(60_000));
+    assert_eq!(rig.allocations().len(), 1, "it was never there");
+}
+
+#[test]
+fn a_server_that_was_good_for_long_begins_anew() {
+    let mut rig = Rig::started(Config::default(), &[BASE], &[turn("turn:192.0.2.1")]);
+    for _ in 0..20 {
+        let id = rig.allocations().last().unwrap().id;
+        let count = rig.allocations().len();
+        rig.gatherer
+            .handle_allocated(rig.now, id, at("192.0.2.1:50000"), None);
+        rig.pass(ms(60_000));
+        rig.gatherer
+            .handle_allocation_failed(rig.now, id, Failure::ConnectionLost);
+        rig.pass(ms(2_000));
+        assert_eq!(rig.allocations().len(), count + 1);
+    }
+}
+
+#[test]
+fn a_server_on_this_host_is_asked_from_loopback_alone_if_there_is_one() {
+    let servers = ["stun:127.0.0.1".into(), turn("turn:127.0.0.1")];
+    for (bases, from) in [
+        (
+            &[BASE, "127.0.0.1:4000", "[::1]:4000"][..],
+            "127.0.0.1:4000",
+        ),
+        (&[BASE, "[::1]:4000"][..], BASE),
+    ] {
+        let mut rig = Rig::started(Config::default(), bases, &servers);
+        rig.pass(ms(100));
+        let asked: Vec<_> = rig.sent.iter().map(|(_, t)| t.path.local).collect();
+        assert_eq!(asked, [at(from)]);
+        let asked: Vec<_> = rig.allocations().iter().map(|a| a.local).collect();
+        assert_eq!(asked, [at(from).ip()]);
+        assert!(rig.failures().is_empty());
+    }
+}
+
+#[test]
+fn each_kind_of_candidate_has_its_preference() {
+    let preferences = Preferences {
+        host: 200,
+        relayed_tls: 9,
+        ..Preferences::default()
+    };
+    let config = Config {
+        preferences,
+        ..Config::default()
+    };
+    let servers = [
+        SERVER_URL.into(),
+        turn("turn:192.0.2.1"),
+        turn("turn:192.0.2.1?transport=tcp"),
+        turn("turns:192.0.2.1"),
+    ];
+    let mut rig = Rig::started(config, &[BASE], &servers);
+    rig.answer_mapped(SERVER, SEEN);
+    rig.pass(ms(200));
+    for (port, allocation) in (50_000..).zip(rig.allocations()) {
+        let relayed = SocketAddr::new(at(SERVER).ip(), port);
+        rig.gatherer
+            .handle_allocated(rig.now, allocation.id, relayed, None);
+    }
+    rig.drain();
+    let preferences: Vec<_> = rig.candidates().iter().map(|c| c.preference).collect();
+    // 126 is the most (RFC 8445 §5.1.2.1).
+    assert_eq!(preferences, [126, 100, 2, 1, 9]);
 }
 
 #[test]

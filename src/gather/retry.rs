@@ -15,6 +15,9 @@ use crate::turn::Failure;
 /// something is wrong with it.
 const MAX_LOST: u32 = 5;
 
+/// An allocation that had lived so long was a good one: what was lost before it does not count.
+const GOOD: Duration = Duration::from_secs(60);
+
 /// Before an allocation is made again for the first time; doubled each time. Time for a server to
 /// come back.
 const LOST_PAUSE: Duration = Duration::from_secs(2);
@@ -116,6 +119,20 @@ impl Gatherer {
                 }
             }
         }
+    }
+
+    /// An allocation was lost that had lived since then.
+    pub(super) fn allocation_lost(
+        &mut self,
+        now: Instant,
+        mut target: Target,
+        domain: Option<String>,
+        since: Instant,
+    ) {
+        if now.duration_since(since) >= GOOD {
+            target.lost = 0;
+        }
+        self.allocate_again(now, target, domain);
     }
 
     /// An allocation was lost, or could not be made again: the next attempt, later each time.
