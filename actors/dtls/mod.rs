@@ -110,9 +110,19 @@ impl DtlsActor {
                 Err(DtlsError::AlreadyStarted)
             };
         }
-        // Before a packet is sent: fingerprints that cannot match anything are the caller's error.
+        // Before a packet is sent: fingerprints that cannot match anything, and a certificate that
+        // is not valid, are the caller's error.
         FingerprintSet::new(&remote.fingerprints)
             .map_err(|error| DtlsError::Start(StartError::Fingerprints(error)))?;
+        if !self
+            .scope
+            .dtls
+            .certificate
+            .load()
+            .is_valid_at(SystemTime::now())
+        {
+            return Err(DtlsError::Start(StartError::CertificateExpired));
+        }
         self.remote = Some(remote);
         self.scope.dtls.state.set(DtlsTransportState::Connecting);
         self.supervisor.do_send(StateChanged);

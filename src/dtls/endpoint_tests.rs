@@ -377,3 +377,111 @@ fn fingerprints_of_each_algorithm_are_accepted_and_one_of_several_suffices() {
         assert!(pair.both(State::Connected));
     }
 }
+
+/// Splits a datagram with one plaintext handshake message into so many with a part of it.
+fn fragments(datagram: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let (header, message) = datagram.split_at(13);
+    let (head, body) = message.split_at(12);
+    let size = body.len().div_ceil(count);
+    let parts = body.chunks(size).enumerate();
+    parts
+        .map(|(at, part)| {
+            let mut message = head[..6].to_vec();
+            message.extend(&((at * size) as u32).to_be_bytes()[1..]);
+            message.extend(&(part.len() as u32).to_be_bytes()[1..]);
+            message.extend(part);
+            // Numbers that the client itself is far from.
+            let number = 1_000 + u64::from(header[10]) * 100 + at as u64;
+            record(22, 0, number, &message)
+        })
+        .collect()
+}
+
+#[test]
+fn a_client_hello_in_six_datagrams_is_put_together_in_any_order_with_some_of_them_twice() {
+    for (client, server, version) in COMBINATIONS {
+        for order in [
+            [0, 1, 2, 3, 4, 5, 5],
+            [5, 4, 3, 2, 1, 0, 0],
+            [3, 0, 3, 5, 1, 4, 2],
+        ] {
+            let is_hello = |datagram: &[u8]| datagram[0] == 22 && datagram[13] == 1;
+            let link: Link = Box::new(move |from, datagram| {
+                if from == CLIENT && is_hello(datagram) {
+                    vec![]
+                } else {
+                    vec![DELAY]
+                }
+            });
+            let mut pair = Pair::of(client, server, link);
+            pair.start();
+            // Both hellos: that without and that with a cookie.
+            let mut seen = 0;
+            for _ in 0..40 {
+                pair.run(Duration::from_millis(50), |_| false);
+                let hellos = pair.sent[CLIENT].iter().filter(|d| is_hello(d));
+                let new: Vec<_> = hellos.skip(seen).cloned().collect();
+                seen += new.len();
+                for hello in new {
+                    let parts = fragments(&hello, 6);
+                    for at in order {
+                        pair.inject(SERVER, &parts[at]);
+                    }
+                }
+            }
+            assert!(
+                pair.both(State::Connected),
+                "{client:?} {server:?} {order:?}: {:?}",
+                pair.events
+            );
+            assert_eq!(pair.ends[SERVER].version(), Some(version));
+            pair.assert_alive();
+        }
+    }
+}
+
+#[test]
+fn a_close_notify_that_is_lost_leaves_the_other_side_connected_and_harms_nobody() {
+    for (client, server, _) in COMBINATIONS {
+        for end in [CLIENT, SERVER] {
+            let mut pair = Pair::of(client, server, perfect()).connected();
+            pair.assert_alive();
+            pair.link = Box::new(|_, _| Vec::new());
+            pair.close(end);
+            pair.link = perfect();
+            pair.events = Default::default();
+            // DTLS does not ask whether its peer is there: that is what ICE's consent is for.
+            pair.send(1 - end, b"still here");
+            pair.run(MINUTE, |_| false);
+            assert_eq!(pair.ends[1 - end].state(), State::Connected);
+            assert_eq!(pair.events, [vec![], vec![]]);
+            assert_eq!(pair.ends[end].counters().late, 1);
+        }
+    }
+}
+
+#[test]
+fn a_certificate_with_p384_is_as_good_and_one_of_the_past_is_believed_by_its_fingerprint() {
+    let p384 = Certificate::from_pem(include_str!("testdata/ec-p384.pem")).unwrap();
+    assert_eq!(p384.key_type(), super::super::KeyType::EcdsaP384);
+    for (client, server, version) in COMBINATIONS {
+        for other in [CLIENT, SERVER] {
+            let mut pair = Pair::of(client, server, perfect());
+            let now = pair.now;
+            let config = Config {
+                // Valid now; that of the peer has ended (RFC 8827 §6.5 has no say in it).
+                wall_clock: Some(WallClock {
+                    instant: now,
+                    time: p384.expires() - MINUTE,
+                }),
+                ..pair.ends[other].config().clone()
+            };
+            pair.ends[other] = Endpoint::new(config, p384.clone());
+            pair.start();
+            pair.run(MINUTE, |p| p.both(State::Connected));
+            assert!(pair.both(State::Connected), "{:?}", pair.events);
+            assert_eq!(pair.ends[other].version(), Some(version));
+            pair.assert_alive();
+        }
+    }
+}

@@ -63,6 +63,8 @@ pub use role::{Parameters, ParametersRole, Role, RoleConflict};
 pub use srtp::{SrtpKeyingMaterial, SrtpProfile};
 
 #[cfg(test)]
+mod allocation_tests;
+#[cfg(test)]
 mod injection_tests;
 #[cfg(test)]
 mod mismatch_tests;

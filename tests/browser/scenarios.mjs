@@ -161,8 +161,50 @@ export async function works_by_keyboard({ page }) {
   await close(page);
 }
 
-export async function a_wrong_fingerprint_fails_dtls_on_both_sides({ page }) {
-  const seen = await page.evaluate(async (within) => {
+// What the offer says of its DTLS role decides ours: the browser itself takes either.
+const SETUPS = ['active', 'passive'];
+
+export async function either_side_may_be_the_dtls_client({ page }) {
+  for (const setup of SETUPS) {
+    const echo = await page.evaluate(async (ours, within) => {
+      const pc = new RTCPeerConnection();
+      const channel = pc.createDataChannel('either role');
+      const echoed = new Promise((resolve, reject) => {
+        channel.onmessage = ({ data }) => resolve(data);
+        setTimeout(() => reject(new Error('no echo')), within);
+      });
+      channel.onopen = () => channel.send('in either role');
+      await pc.setLocalDescription();
+      await new Promise((resolve) => {
+        const check = () => pc.iceGatheringState === 'complete' && resolve();
+        pc.addEventListener('icegatheringstatechange', check);
+        check();
+      });
+      const offer = pc.localDescription.sdp.replaceAll('a=setup:actpass', `a=setup:${ours}`);
+      const response = await fetch('/rtc/sessions', {
+        method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: offer,
+      });
+      const answer = await response.text();
+      if (response.status !== 201) throw new Error(`POST: ${response.status} ${answer}`);
+      await pc.setRemoteDescription({ type: 'answer', sdp: answer });
+      const message = await echoed;
+      pc.close();
+      await fetch(response.headers.get('Location'), { method: 'DELETE' });
+      return { message, answer };
+    }, setup, WITHIN);
+    assert.equal(echo.message, 'in either role');
+    assert.ok(echo.answer.includes(`a=setup:${setup === 'active' ? 'passive' : 'active'}`), echo.answer);
+  }
+}
+
+export async function a_wrong_fingerprint_fails_dtls_on_both_sides_in_either_role({ page }) {
+  for (const setup of SETUPS) {
+    await wrongFingerprint(page, setup);
+  }
+}
+
+async function wrongFingerprint(page, setup) {
+  const seen = await page.evaluate(async (ours, within) => {
     const pc = new RTCPeerConnection();
     const channel = pc.createDataChannel('never');
     let opened = false;
@@ -174,6 +216,7 @@ export async function a_wrong_fingerprint_fails_dtls_on_both_sides({ page }) {
       check();
     });
     const wrong = pc.localDescription.sdp
+      .replaceAll('a=setup:actpass', `a=setup:${ours}`)
       .replace(/(a=fingerprint:sha-256 )(..)/, (_, head, byte) => head + (byte === 'AA' ? 'BB' : 'AA'));
     const response = await fetch('/rtc/sessions', {
       method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: wrong,
@@ -201,7 +244,7 @@ export async function a_wrong_fingerprint_fails_dtls_on_both_sides({ page }) {
     pc.close();
     await fetch(location, { method: 'DELETE' });
     return result;
-  }, WITHIN);
+  }, setup, WITHIN);
   const said = JSON.stringify(seen);
   const error = seen.events.findIndex((e) => e.event === 'error' && e.actor === 'dtls');
   const state = seen.events.findIndex((e) => e.transport === 'dtls' && e.state === 'failed');
