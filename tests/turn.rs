@@ -538,6 +538,34 @@ async fn scenario_16_the_relay_dies_and_ice_moves_away() {
     assert_eq!(kinds(a.gatherer()), [CandidateType::Relayed]);
 }
 
+/// As a socket error would, or a bug: what it had is gone, and made again.
+#[cfg(feature = "chaos")]
+#[tokio::test]
+async fn scenario_26_a_gatherer_that_panics_makes_its_relays_again() {
+    use actix_rtc::ActorKind;
+    use actix_rtc::chaos::{Fault, Moment};
+
+    let Some(coturn) = Coturn::start(&[LOOPBACK_PEERS]) else {
+        return;
+    };
+    let rtc = runtime(config());
+    for query in ["?transport=udp", "?transport=tcp"] {
+        let a = rtc
+            .session(relay_only(&[turn(coturn.url("turn:", query))]))
+            .unwrap();
+        let b = rtc.session(GatherOptions::default()).unwrap();
+        connect(&a, &b).await;
+        let (ours, theirs) = channel(&a, &b).await;
+        echoes(&ours, &theirs, "before").await;
+        let mut events = a.events();
+        a.inject(ActorKind::Gatherer, Fault::Panic, Moment::Now);
+        wait_for(&mut events, is_relayed).await;
+        echoes(&ours, &theirs, "after").await;
+        assert_eq!(kinds(a.gatherer()), [CandidateType::Relayed]);
+        within(a.close()).await;
+    }
+}
+
 #[tokio::test]
 async fn scenario_16_several_allocations_of_a_session_are_given_back_when_it_closes() {
     let Some(coturn) = Coturn::start(&[LOOPBACK_PEERS, "--user-quota=2"]) else {
