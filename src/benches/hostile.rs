@@ -7,10 +7,11 @@
 #![allow(missing_docs, reason = "criterion_group! makes functions without any")]
 
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use actix_rtc_proto::Machine;
-use actix_rtc_proto::ice::{Agent, Candidate, Config, Role};
+use actix_rtc_proto::ice::{Agent, Candidate, Config, Parameters, Role};
 use actix_rtc_proto::net::{Path, Protocol};
 use actix_rtc_proto::random::Random;
 use actix_rtc_proto::stun::binding::{Check, RoleClaim};
@@ -44,8 +45,8 @@ fn hostile(c: &mut Criterion) {
         reason = "a benchmark needs some instant to begin with"
     )]
     let now = Instant::now();
-    let base = "10.0.0.1:5000".parse().expect("an address");
-    let from = "10.0.0.2:5000".parse().expect("an address");
+    let base: SocketAddr = "10.0.0.1:5000".parse().expect("an address");
+    let from: SocketAddr = "10.0.0.2:5000".parse().expect("an address");
     let path = Path::udp(base, from);
     let mut agent = Agent::new(Config::default(), Role::Controlled, Random::from_number(1));
     agent.add_local_candidate(now, Candidate::host(base, Protocol::Udp), base);
@@ -91,7 +92,20 @@ fn hostile(c: &mut Criterion) {
     }
     group.finish();
 
-    let honest = check(&username, &Key::short_term(&local.password));
+    // Someone with the password, from ever new addresses: the lists are full.
+    let signed = check(&username, &Key::short_term(&local.password));
+    let (mut crowded, mut port) = (agent_with(now, base, &local), 0u16);
+    c.bench_function("a check too many, from a new address", |b| {
+        b.iter(|| {
+            port = port.wrapping_add(1).max(1);
+            let path = Path::udp(base, SocketAddr::new(from.ip(), port));
+            crowded.handle_datagram(now, path, black_box(&signed));
+            while crowded.poll_transmit(now).is_some() {}
+            while crowded.poll_event().is_some() {}
+        });
+    });
+
+    let honest = signed;
     c.bench_function("an honest check, answered", |b| {
         b.iter(|| {
             agent.handle_datagram(now, path, black_box(&honest));
@@ -99,6 +113,19 @@ fn hostile(c: &mut Criterion) {
             while agent.poll_event().is_some() {}
         });
     });
+}
+
+/// An agent that has begun, and whose peer would be called `peer`.
+fn agent_with(now: Instant, base: SocketAddr, local: &Parameters) -> Agent {
+    let (config, random) = (Config::default(), Random::from_number(2));
+    let mut agent = Agent::with_parameters(config, Role::Controlled, local.clone(), random);
+    agent.add_local_candidate(now, Candidate::host(base, Protocol::Udp), base);
+    let remote = Parameters {
+        username_fragment: "peer".into(),
+        ..local.clone()
+    };
+    agent.start(now, remote).expect("good parameters");
+    agent
 }
 
 fn check(username: &str, key: &Key) -> Bytes {

@@ -4,6 +4,7 @@
 //! `RTC_LONG=1` runs ten times as many, `ICE_SEEDS=50000` as many as it says, and `ICE_SEED=1234`
 //! one, with its history.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_rtc_proto::ice::{Candidate, Config, FailureReason, Role, State};
@@ -85,9 +86,9 @@ fn tell(what: impl Fn() -> String) {
     }
 }
 
-fn disturb(sim: &mut Sim, draw: &mut Draw, cut: &mut Vec<std::net::IpAddr>) {
+fn disturb(sim: &mut Sim, draw: &mut Draw, cut: &mut Vec<IpAddr>) {
     let side = draw.below(2) as usize;
-    let what = draw.below(7);
+    let what = draw.below(8);
     tell(|| format!("{:?}: {what} on side {side}", sim.elapsed()));
     match what {
         0 | 1 => sim.restart(side),
@@ -105,6 +106,11 @@ fn disturb(sim: &mut Sim, draw: &mut Draw, cut: &mut Vec<std::net::IpAddr>) {
             }
         }
         5 => sim.move_sockets(side),
+        6 => {
+            sim.renumber(side);
+            let there = [A, B].map(|i| sim.net.addresses(sim.peers[i].host));
+            cut.retain(|ip| there.concat().contains(ip));
+        }
         _ => sim.talk(ms(draw.below(1500))),
     }
 }

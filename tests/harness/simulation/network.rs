@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use actix_rtc_proto::random::Random;
@@ -127,6 +127,18 @@ impl Network {
         });
     }
 
+    /// The interfaces of a host get other addresses and are up; what is under way to the old ones
+    /// is lost.
+    pub(crate) fn renumber(&mut self, host: HostId) {
+        for interface in self.interfaces.iter_mut().filter(|i| i.host == host) {
+            interface.carrier = Carrier::Up;
+            interface.ip = match interface.ip {
+                IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() + 0x100).into(),
+                IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() + 0x1_0000).into(),
+            };
+        }
+    }
+
     /// The host and its interfaces are gone; what it sent is still under way.
     pub(crate) fn remove_host(&mut self, host: HostId) {
         self.interfaces.retain(|i| i.host != host);
@@ -211,7 +223,9 @@ impl Network {
             match self.hops.remove(&id)? {
                 Hop::Lan(lan, datagram) => self.route(at, lan, datagram),
                 Hop::Host(host, ip, datagram) => {
-                    if self.interface(ip).carrier == Carrier::Up {
+                    let mut interfaces = self.interfaces.iter();
+                    let is_up = |i: &Interface| i.ip == ip && i.carrier == Carrier::Up;
+                    if interfaces.any(is_up) {
                         self.traffic.delivered += 1;
                         return Some((host, datagram));
                     }

@@ -229,6 +229,17 @@ impl Sim {
         self.gather(side);
     }
 
+    /// Every interface of a side gets another address, as on another network of the same kind.
+    pub(crate) fn renumber(&mut self, side: usize) {
+        let (now, host) = (self.now, self.peers[side].host);
+        self.peers[side].agent.set_gathering(now, true);
+        for ip in self.net.addresses(host) {
+            self.peers[side].close_sockets(now, ip);
+        }
+        self.net.renumber(host);
+        self.gather(side);
+    }
+
     /// Signals the parameters of a side; they start the other one when they arrive.
     pub(crate) fn offer(&mut self, side: usize) {
         let parameters = self.peers[side].agent.local_parameters().clone();
