@@ -9,7 +9,8 @@ use std::time::Duration;
 use actix_rtc::{
     Config, DataChannel, DtlsTransport, DtlsTransportState, GatherOptions, IceCandidate, IceError,
     IceGatherer, IceParameters, IceRole, IceServer, IceTransport, IceTransportState, MuxError,
-    Runtime, SctpTransport, SctpTransportState, StartError, TransportError, UdpMode,
+    Runtime, SctpTransport, SctpTransportState, Session, SignalError, StartError, TransportError,
+    UdpMode,
 };
 use tokio::net::UdpSocket;
 
@@ -328,6 +329,60 @@ async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_g
     };
     within(async { tokio::join!(closed(&pair.one), closed(&pair.two)) }).await;
     all_gone(&rtc).await;
+}
+
+/// A lite server, and a client that offers, of a runtime each.
+async fn lite_server(client_lite: bool) -> (Runtime, Runtime, Session, Session) {
+    let lite = |lite| Config {
+        ice: actix_rtc::proto::ice::Config {
+            lite,
+            ..Default::default()
+        },
+        ..config()
+    };
+    let (clients, servers) = (runtime(lite(client_lite)), runtime(lite(true)));
+    let client = clients.session(GatherOptions::default()).unwrap();
+    let server = servers.session(GatherOptions::default()).unwrap();
+    (clients, servers, client, server)
+}
+
+#[tokio::test]
+async fn scenario_9_a_lite_server_over_sdp() {
+    let (_clients, _servers, client, server) = lite_server(false).await;
+    let offer = within(client.offer()).await.unwrap();
+    assert!(!offer.contains("a=ice-lite"));
+    let answer = within(server.accept(&offer)).await.unwrap();
+    assert!(answer.contains("\r\na=ice-lite\r\n"), "{answer}");
+    within(client.set_answer(&answer)).await.unwrap();
+    within(async {
+        client.connected().await.unwrap();
+        server.connected().await.unwrap();
+    })
+    .await;
+    assert_eq!(client.ice().role(), IceRole::Controlling);
+    assert_eq!(server.ice().role(), IceRole::Controlled);
+    // An application cannot make it control.
+    server.ice().set_role(IceRole::Controlling);
+    within(server.ice().stats()).await.unwrap();
+    assert_eq!(server.ice().role(), IceRole::Controlled);
+    let channel = within(client.create_data_channel("lite", Default::default()));
+    let (channel, far) = (channel.await.unwrap(), within(server.accept_data_channel()));
+    within(channel.send("hello")).await.unwrap();
+    assert_eq!(
+        within(far.await.unwrap().recv()).await,
+        Some("hello".into())
+    );
+}
+
+#[tokio::test]
+async fn scenario_9_two_lite_sides_are_told_why_they_cannot_connect() {
+    let (_clients, _servers, client, server) = lite_server(true).await;
+    let offer = within(client.offer()).await.unwrap();
+    let error = within(server.accept(&offer)).await.unwrap_err();
+    let SignalError::Ice(IceError::Parameters(reason)) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(reason.as_str(), "both_lite");
 }
 
 #[tokio::test]

@@ -64,6 +64,8 @@ impl IceActor {
         let mut agent = Agent::with_parameters(config, role, local, scope.random());
         let gathered = scope.gatherer.state.get() == IceGathererState::Complete;
         agent.set_gathering(now(), !gathered);
+        // A lite one is controlled, whatever was wanted.
+        scope.ice.role.store(Arc::new(agent.role()));
         IceActor {
             alarm: Alarm::start(ctx),
             scope,
@@ -427,7 +429,8 @@ impl Handler<SetRole> for IceActor {
 
     fn handle(&mut self, SetRole(role): SetRole, ctx: &mut Context<Self>) {
         self.agent.set_role(role);
-        self.scope.ice.role.store(Arc::new(role));
+        // Beside a lite side there is no choice.
+        self.scope.ice.role.store(Arc::new(self.agent.role()));
         self.drain(ctx);
     }
 }
