@@ -1,6 +1,7 @@
 //! What a runtime can be told, with units and defaults.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,10 @@ pub struct Config {
     pub workers: usize,
     /// Sockets. Default: [`UdpMode::PerSession`].
     pub udp: UdpMode,
+    /// The ports for the sockets that sessions have of their own, for firewalls that open only
+    /// these. Each session takes one for each address of the host. Default `None`: the system
+    /// chooses.
+    pub port_range: Option<RangeInclusive<u16>>,
     /// Addresses that stand in candidates instead of a bound address, for servers behind a 1:1
     /// NAT. Empty (the default) announces what is bound. Used with [`UdpMode::Mux`] and
     /// [`UdpMode::SinglePort`].
@@ -172,6 +177,7 @@ impl Default for Config {
         Config {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             udp: UdpMode::default(),
+            port_range: None,
             announce: Vec::new(),
             loopback: false,
             socket_buffer: 2 << 20,
@@ -206,6 +212,14 @@ pub enum ConfigError {
     /// No worker thread was asked for.
     #[error("workers is 0: a runtime needs at least one worker thread")]
     NoWorkers,
+    /// A range without a port, or with port 0.
+    #[error("port_range is from {first} to {last}: it must hold at least one port, and not 0")]
+    EmptyPortRange {
+        /// Where it begins.
+        first: u16,
+        /// Where it ends.
+        last: u16,
+    },
     /// The ports of all workers do not fit below 65,536.
     #[error(
         "UDP ports {port} to {port}+{workers}-1 do not exist: choose a first port of at most {}",
@@ -270,6 +284,11 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.workers == 0 {
             return Err(ConfigError::NoWorkers);
+        }
+        if let Some((first, last)) = self.port_range.clone().map(RangeInclusive::into_inner)
+            && (first == 0 || last < first)
+        {
+            return Err(ConfigError::EmptyPortRange { first, last });
         }
         match self.udp {
             UdpMode::Mux { port, .. }

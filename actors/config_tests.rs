@@ -32,6 +32,14 @@ fn what_cannot_work_is_refused_with_a_sentence() {
         "at least one worker",
     );
     refused(mux("0.0.0.0", 65_533), "at most 65532");
+    for (first, last) in [(0, 9), (5000, 4999)] {
+        let port_range = Some(first..=last);
+        let config = Config {
+            port_range,
+            ..Config::default()
+        };
+        refused(config, "at least one port");
+    }
     let announce = |ip: &str, c: Config| Config {
         announce: vec![ip.parse().unwrap()],
         ..c

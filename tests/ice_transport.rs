@@ -1,16 +1,16 @@
 //! The ICE transport over real sockets: scenarios 12 and 13, and what outlives its failure.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DataChannel, DtlsTransport, DtlsTransportState, GatherOptions, IceCandidate, IceError,
-    IceGatherer, IceParameters, IceRole, IceServer, IceTransport, IceTransportState, MuxError,
-    Runtime, SctpTransport, SctpTransportState, Session, SignalError, StartError, TransportError,
-    UdpMode,
+    Config, DataChannel, DtlsTransport, DtlsTransportState, GatherError, GatherOptions,
+    IceCandidate, IceError, IceGatherer, IceParameters, IceRole, IceServer, IceTransport,
+    IceTransportState, MuxError, Runtime, SctpTransport, SctpTransportState, Session, SignalError,
+    StartError, TransportError, UdpMode,
 };
 use tokio::net::UdpSocket;
 
@@ -223,6 +223,7 @@ async fn connected(rtc: &Runtime) -> Pair {
     let loopback = addresses.find(|a| a.ip() == Ipv4Addr::LOCALHOST).unwrap();
     let middle = Middle::before(loopback).await;
     one.ice.add_remote_candidate(host(middle.address));
+    one.ice.add_remote_candidate(None);
     let start = async |near: &Stack, far: &Stack| {
         let (parameters, dtls) = (far.gatherer.local_parameters(), far.dtls.local_parameters());
         near.ice.start(parameters).await.unwrap();
@@ -281,6 +282,11 @@ async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends
         ..config()
     });
     let pair = connected(&rtc).await;
+    let states = Arc::new(Mutex::new(Vec::new()));
+    pair.one.ice.on_state_change({
+        let states = states.clone();
+        move |state| states.lock().unwrap().push(state)
+    });
     pair.expect_message("before").await;
     pair.fail().await;
     for stack in [&pair.one, &pair.two] {
@@ -297,12 +303,21 @@ async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends
     let (ours, theirs) = within(async { tokio::join!(ours, theirs) }).await;
     let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
     pair.one.ice.add_remote_candidate(host(pair.middle.address));
+    pair.one.ice.add_remote_candidate(None);
     let both = async { tokio::join!(pair.one.ice.start(theirs), pair.two.ice.start(ours)) };
     let (one, two) = within(both).await;
     assert_eq!((one, two), (Ok(()), Ok(())));
     let far = &pair.channels[1];
     assert_eq!(within(far.recv()).await, Some("meanwhile".into()));
     pair.expect_message("after").await;
+    within(pair.one.ice.stop()).await;
+    use IceTransportState::{Checking, Closed, Completed, Connected, Disconnected, Failed};
+    let states = states.lock().unwrap().clone();
+    let mut entered = states.iter();
+    for wanted in [Disconnected, Failed, Checking, Connected, Completed, Closed] {
+        let found = entered.any(|state| *state == wanted);
+        assert!(found, "{wanted} is not where it belongs in {states:?}");
+    }
 }
 
 #[tokio::test]
@@ -441,6 +456,40 @@ async fn scenario_13_nobody_at_a_port_is_no_other_sessions_concern() {
         Err(IceError::Failed(error)) if none_works(&error) => {}
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn scenario_13_sessions_take_their_ports_from_the_range_until_it_is_exhausted() {
+    // Below the ports that systems choose themselves.
+    let range = 20_000..=20_999;
+    let rtc = runtime(Config {
+        port_range: Some(range.clone()),
+        ..config()
+    });
+    let one = stack(&rtc, IceRole::Controlling).await;
+    for candidate in one.gatherer.local_candidates() {
+        let port = candidate.socket_addr().unwrap().port();
+        assert!(range.contains(&port), "{candidate}");
+    }
+
+    // One port, which is taken on every address.
+    let any = |ip: std::net::IpAddr| UdpSocket::bind((ip, 0));
+    let taken = match any(Ipv6Addr::UNSPECIFIED.into()).await {
+        Ok(socket) => socket,
+        Err(_) => any(Ipv4Addr::UNSPECIFIED.into()).await.unwrap(),
+    };
+    let port = taken.local_addr().unwrap().port();
+    let rtc = runtime(Config {
+        port_range: Some(port..=port),
+        ..config()
+    });
+    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let Err(GatherError::Failed(error)) = within(gatherer.gather(Some(vec![]))).await else {
+        panic!("{:?}", gatherer.local_candidates());
+    };
+    assert_eq!(error.reason.as_str(), "socket_bind");
+    let words = format!("every port from {port} to {port} is in use");
+    assert!(error.to_string().contains(&words), "{error}");
 }
 
 #[tokio::test]

@@ -162,9 +162,10 @@ impl GathererActor {
         let config = &self.scope.config;
         let addresses =
             interfaces::addresses(config.loopback).map_err(|error| cannot_bind(&error))?;
-        let mut last_error = None;
+        let (mut random, mut last_error) = (self.scope.random(), None);
         for ip in addresses {
-            match Udp::bind(SocketAddr::new(ip, 0), config.socket_buffer) {
+            let range = config.port_range.clone();
+            match Udp::bind_in(ip, range, &mut random, config.socket_buffer) {
                 Ok(udp) => {
                     self.sockets.insert(udp.bound(), udp);
                 }

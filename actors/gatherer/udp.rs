@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
@@ -14,6 +15,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use crate::proto::net::{Path, Segments, canonical};
+use crate::proto::random::Random;
 
 /// How many receive calls one wake makes before other tasks have their turn. Each call may bring
 /// 64 datagrams.
@@ -63,6 +65,30 @@ pub(crate) enum Sent {
 }
 
 impl Udp {
+    /// Binds a socket on a port of a range, or on any port when there is none. The search begins
+    /// somewhere in the range, so that it is short as long as few ports of it are taken.
+    pub(crate) fn bind_in(
+        ip: IpAddr,
+        range: Option<RangeInclusive<u16>>,
+        random: &mut Random,
+        buffer: usize,
+    ) -> io::Result<Udp> {
+        let Some((first, last)) = range.map(RangeInclusive::into_inner) else {
+            return Udp::bind(SocketAddr::new(ip, 0), buffer);
+        };
+        let count = u32::from(last.saturating_sub(first)) + 1;
+        let begin = random.u32() % count;
+        for i in 0..count {
+            let port = first + ((begin + i) % count) as u16;
+            match Udp::bind(SocketAddr::new(ip, port), buffer) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                bound => return bound,
+            }
+        }
+        let why = format!("every port from {first} to {last} is in use");
+        Err(io::Error::new(io::ErrorKind::AddrInUse, why))
+    }
+
     /// Binds a socket and asks for `buffer` bytes of room each way.
     pub(crate) fn bind(address: SocketAddr, buffer: usize) -> io::Result<Udp> {
         Udp::open(std::net::UdpSocket::bind(address)?, buffer)

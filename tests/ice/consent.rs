@@ -161,6 +161,25 @@ fn scenario_7_a_failed_transport_can_be_restarted() {
 }
 
 #[test]
+fn all_seven_states_are_entered_in_one_life() {
+    let mut sim = Sim::connected(9);
+    set(&mut sim, Carrier::Cut);
+    sim.run(secs(60));
+    set(&mut sim, Carrier::Up);
+    sim.restart(A);
+    sim.run(secs(3));
+    sim.close();
+    use State::*;
+    for peer in &sim.peers {
+        let lived: Vec<_> = std::iter::once(New).chain(peer.state_names()).collect();
+        let first = [New, Checking, Connected, Completed, Disconnected, Failed];
+        let second = [Checking, Connected, Completed, Closed];
+        assert_eq!(lived, [&first[..], &second[..]].concat());
+        assert!(State::ALL.iter().all(|state| lived.contains(state)));
+    }
+}
+
+#[test]
 fn scenario_7_consent_checks_are_spread_in_time_and_authenticated() {
     let mut sim = Sim::connected(6);
     let first = requests(&sim, A).len();

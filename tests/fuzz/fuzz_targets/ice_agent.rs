@@ -64,7 +64,12 @@ impl Fuzz {
             6 => agent.set_gathering(now, x & 1 == 1),
             7 => agent.set_role([Role::Controlling, Role::Controlled][usize::from(x & 1)]),
             8 => agent.handle_send_error(now, path),
-            9 => drop(agent.handle_data(now, &path)),
+            9 => {
+                if agent.handle_data(now, &path) {
+                    agent.count_received(&path, 1, usize::from(x));
+                }
+                agent.note_sent(now, usize::from(y), usize::from(x));
+            }
             10 => {
                 let (bytes, more) = rest.split_at(usize::from(x).min(rest.len()));
                 *rest = more;
