@@ -312,6 +312,13 @@ async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends
     pair.expect_message("after").await;
     within(pair.one.ice.stop()).await;
     use IceTransportState::{Checking, Closed, Completed, Connected, Disconnected, Failed};
+    within(async {
+        // Events come after the states that they tell of.
+        while !states.lock().unwrap().contains(&Closed) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
     let states = states.lock().unwrap().clone();
     let mut entered = states.iter();
     for wanted in [Disconnected, Failed, Checking, Connected, Completed, Closed] {

@@ -129,7 +129,7 @@ fn scenario_7_data_that_only_goes_one_way_costs_few_checks() {
 fn scenario_7_thirty_seconds_after_the_last_valid_answer_nothing_is_sent_any_more() {
     let mut sim = Sim::connected(4);
     sim.run(secs(60));
-    let last = *sim.peers[A].answers.last().unwrap();
+    let (last, _) = *sim.peers[A].answers.last().unwrap();
     set(&mut sim, Carrier::Cut);
     sim.run(secs(60));
     sim.expect_states([State::Failed; 2]);

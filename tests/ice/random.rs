@@ -192,11 +192,11 @@ fn confirm(sim: &Sim, side: usize, reason: FailureReason, history: &str) {
     let (peer, told) = (&sim.peers[side], &sim.told[side]);
     let failed = sim.start + peer.last_entered(State::Failed).expect("it has failed");
     let config = Config::default();
+    // To checks of then: an answer to one of the generation before may come at any time.
     let no_answer_since = |since: Instant| {
-        let answer = peer
-            .answers
-            .iter()
-            .find(|at| (since..=failed).contains(*at));
+        let of_then = |at: Instant| (since..=failed).contains(&at);
+        let counts = |(at, id): &&(_, _)| of_then(*at) && peer.asked(*id).is_some_and(of_then);
+        let answer = peer.answers.iter().find(counts);
         assert_eq!(answer, None, "{reason} while answers came: {history}");
     };
     let checking = || sim.start + peer.last_entered(State::Checking).expect("it was checking");

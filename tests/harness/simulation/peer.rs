@@ -64,8 +64,8 @@ pub(crate) struct Peer {
     pub(crate) to_signal: Vec<Candidate>,
     pub(crate) log: Vec<(Duration, Event)>,
     pub(crate) received: Vec<Received>,
-    /// When success responses were delivered to this agent.
-    pub(crate) answers: Vec<Instant>,
+    /// Success responses that were delivered to this agent.
+    pub(crate) answers: Vec<(Instant, TransactionId)>,
     /// The latest one of each path.
     pub(crate) answers_on: HashMap<Path, Instant>,
     /// The path that carried data last.
@@ -191,6 +191,14 @@ impl Peer {
         true
     }
 
+    /// When a request was first sent.
+    pub(crate) fn asked(&self, id: TransactionId) -> Option<Instant> {
+        let is_it = |datagram: &[u8]| stun::peek(datagram).is_some_and(|h| h.transaction_id == id);
+        let mut sent = self.sent.iter();
+        sent.find(|(_, _, datagram)| is_it(datagram))
+            .map(|(at, ..)| self.start + *at)
+    }
+
     /// The states that were entered, with their times.
     pub(crate) fn states(&self) -> Vec<(Duration, State)> {
         let state = |(at, event): &(Duration, Event)| match event {
@@ -246,7 +254,7 @@ impl Peer {
         match stun::peek(&payload) {
             Some(header) => {
                 if header.class == Class::SuccessResponse {
-                    self.answers.push(now);
+                    self.answers.push((now, header.transaction_id));
                     self.answers_on.insert(path, now);
                 }
                 self.agent.handle_datagram(now, path, &payload);
