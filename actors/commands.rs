@@ -31,11 +31,12 @@ use crate::proto::dtls::{self, ExportError};
 use crate::proto::gather::IceServer;
 use crate::proto::ice;
 use crate::proto::sctp::{self, ChannelOptions, OpenError};
-use crate::session::{Session, SessionStats};
+use crate::session::Session;
 use crate::signalling::{SignalError, Trickled};
 use crate::state::{
     DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
 };
+use crate::stats::SessionStats;
 use crate::supervisor::SessionSupervisor;
 
 /// The states of a session and of its transports at one moment.

@@ -27,6 +27,7 @@ mod sctp;
 mod session;
 mod signalling;
 mod state;
+pub mod stats;
 mod supervisor;
 #[cfg(feature = "web")]
 pub mod web;
@@ -70,9 +71,10 @@ pub use registry::SessionRegistry;
 pub use runtime::{OpenError, Runtime, RuntimeBuilder, StartError};
 pub use scope::GatherOptions;
 pub use sctp::SctpTransport;
-pub use session::{Session, SessionId, SessionStats};
+pub use session::{Session, SessionId};
 pub use signalling::{SignalError, Trickled};
 pub use state::{
     DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
 };
+pub use stats::SessionStats;
 pub use supervisor::SessionSupervisor;

@@ -89,7 +89,6 @@ impl Meter {
     }
 
     /// How many messages wait, or are being handled.
-    #[cfg(all(test, feature = "prometheus"))]
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -113,7 +112,7 @@ impl<M: Letter> Message for Delivery<M> {
 impl<M: Letter> Delivery<M> {
     fn new(message: M, meter: &Arc<Meter>) -> Delivery<M> {
         meter.waiting.fetch_add(1, Ordering::Relaxed);
-        meter.actor().mailbox.increment(1.0);
+        meter.actor().posted();
         Delivery {
             message: Some(message),
             meter: meter.clone(),
@@ -146,7 +145,7 @@ impl<M: Letter> Drop for Delivery<M> {
     fn drop(&mut self) {
         self.meter.waiting.fetch_sub(1, Ordering::Relaxed);
         let metrics = self.meter.actor();
-        metrics.mailbox.decrement(1.0);
+        metrics.taken();
         if self.message.is_some() {
             metrics.rejected.add(Rejected::Closed, 1);
         }

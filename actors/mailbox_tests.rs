@@ -48,7 +48,7 @@ impl Handler<Stop> for Slow {
 #[actix::test]
 async fn what_waits_is_counted_and_what_is_handled_is_timed() {
     let (metrics, scrape) = recorded(1);
-    let meter = Meter::new(metrics, ActorKind::Ice);
+    let meter = Meter::new(metrics.clone(), ActorKind::Ice);
     let (actor, mailbox) = Mailbox::new();
     let address = Address::with_meter(actor, meter.clone());
     let of_ice = |name: &str| value(&scrape, &format!("rtc_actor_{name}{{actor=\"ice\"}}"));
@@ -66,6 +66,7 @@ async fn what_waits_is_counted_and_what_is_handled_is_timed() {
     let (done, second) = oneshot::channel();
     address.neighbour::<Work>().do_send(Work(done));
     assert_eq!(meter.waiting(), 2);
+    metrics.show();
     assert_eq!(of_ice("mailbox_messages"), 2.0);
     assert_eq!(of_ice("mailbox_wait_seconds_count"), 0.0);
 
@@ -75,6 +76,7 @@ async fn what_waits_is_counted_and_what_is_handled_is_timed() {
     // What the handler tells comes just before the handling ends.
     tokio::task::yield_now().await;
     assert_eq!(meter.waiting(), 0);
+    metrics.show();
     assert_eq!(of_ice("mailbox_messages"), 0.0);
     assert_eq!(of_ice("mailbox_wait_seconds_count"), 2.0);
     assert_eq!((handled("inbound"), handled("command")), (2.0, 0.0));
@@ -85,6 +87,7 @@ async fn what_waits_is_counted_and_what_is_handled_is_timed() {
     address.do_send(Work(done));
     assert!(third.await.is_err());
     assert_eq!(handled("command"), 1.0);
+    metrics.show();
     assert_eq!(of_ice("mailbox_messages"), 0.0);
     let rejected = |reason: &str| {
         let labels = format!("actor=\"ice\",reason=\"{reason}\"");

@@ -63,6 +63,7 @@ pub(crate) struct Scope {
     pub(crate) metrics: Arc<Metrics>,
     /// Of the mailboxes of the four actors.
     pub(crate) meters: [Arc<Meter>; 4],
+    span: tracing::Span,
     pub(crate) events: Events,
     pub(crate) supervisor: Addr<SessionSupervisor>,
     pub(crate) worker: Arc<WorkerHandle>,
@@ -200,6 +201,7 @@ impl Scope {
                 is_server: AtomicBool::new(false),
                 channels: Mutex::default(),
             },
+            span: tracing::error_span!(parent: None, "session", %id),
             events,
             id,
             config,
@@ -265,9 +267,9 @@ impl Scope {
         self.opened + Duration::from_millis(self.active.load(Ordering::Relaxed))
     }
 
-    /// The span in which an actor of the session works.
+    /// The span in which an actor of the session works: a child of the session's.
     pub(crate) fn span(&self, actor: &'static str) -> tracing::Span {
-        tracing::error_span!("rtc", session = %self.id, actor)
+        tracing::error_span!(parent: &self.span, "actor", kind = actor)
     }
 
     /// Says that an actor failed: the error event, then the state.

@@ -3,7 +3,6 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use actix::{Addr, Recipient};
 use serde::Serialize;
@@ -22,6 +21,7 @@ use crate::scope::{Lease, Scope};
 use crate::sctp::{SctpParts, SctpTransport};
 use crate::signalling::Signalling;
 use crate::state::SessionState;
+use crate::stats::{self, SessionStats};
 use crate::supervisor::{Close, SessionSupervisor};
 
 /// Names a session: 128 unguessable bits in hexadecimal, with the node's name in front where one
@@ -236,32 +236,11 @@ impl Session {
         self.scope().gone().await;
     }
 
-    /// Statistics, for people and for `GET …/stats`.
+    /// Statistics in the W3C's names, and ours; the same as `GET …/stats` gives as JSON.
+    #[doc(alias = "getStats")]
     pub async fn stats(&self) -> SessionStats {
-        let (ice, sctp) = (self.ice.stats().await.ok(), self.sctp.stats().await.ok());
-        let pair = self.ice.selected_pair();
-        SessionStats {
-            session: self.id().clone(),
-            state: self.state().as_str(),
-            ice_state: self.ice.state().as_str(),
-            dtls_state: self.dtls.state().as_str(),
-            sctp_state: self.sctp.state().as_str(),
-            ice_role: self.ice.role().as_str(),
-            dtls_cipher: self.dtls.selected_cipher(),
-            local_candidate: pair.as_ref().map(|p| p.local.to_string()),
-            remote_candidate: pair.as_ref().map(|p| p.remote.to_string()),
-            current_round_trip_time: pair.as_ref().and_then(|p| p.rtt).map(seconds),
-            candidate_pairs: ice.map_or(0, |stats| stats.pairs.len()),
-            max_message_size: self.sctp.max_message_size(),
-            sctp_round_trip_time: sctp.as_ref().and_then(|s| s.rtt).map(seconds),
-            sctp_retransmissions: sctp.as_ref().map(|s| s.retransmitted_chunks),
-            sctp_bytes_in_flight: sctp.as_ref().map(|s| s.in_flight_bytes as u64),
-        }
+        stats::collect(self).await
     }
-}
-
-fn seconds(duration: Duration) -> f64 {
-    duration.as_secs_f64()
 }
 
 impl fmt::Debug for Session {
@@ -271,41 +250,4 @@ impl fmt::Debug for Session {
             .field("state", &self.state())
             .finish()
     }
-}
-
-/// What can be told of a session at a moment. Times are in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct SessionStats {
-    /// The session.
-    pub session: SessionId,
-    /// Its state.
-    pub state: &'static str,
-    /// State of the ICE transport.
-    pub ice_state: &'static str,
-    /// State of the DTLS transport.
-    pub dtls_state: &'static str,
-    /// State of the SCTP transport.
-    pub sctp_state: &'static str,
-    /// Our ICE role.
-    pub ice_role: &'static str,
-    /// IANA name of the cipher suite.
-    pub dtls_cipher: Option<&'static str>,
-    /// Our candidate of the selected pair.
-    pub local_candidate: Option<String>,
-    /// The peer's candidate of the selected pair.
-    pub remote_candidate: Option<String>,
-    /// Round-trip time of the latest check on the selected pair.
-    pub current_round_trip_time: Option<f64>,
-    /// How many candidate pairs there are.
-    pub candidate_pairs: usize,
-    /// The largest message that can be sent, in bytes.
-    pub max_message_size: Option<u32>,
-    /// Smoothed round-trip time of SCTP.
-    pub sctp_round_trip_time: Option<f64>,
-    /// Chunks sent again.
-    pub sctp_retransmissions: Option<u64>,
-    /// Bytes sent and not acknowledged.
-    pub sctp_bytes_in_flight: Option<u64>,
 }

@@ -215,7 +215,13 @@ impl<S: State> StateCell<S> {
         if current == S::CLOSED || current == S::FAILED {
             return false;
         }
-        tracing::warn!(actor = S::OWNER, reason = error.reason.as_str(), "{error}");
+        let (actor, reason) = (S::OWNER, error.reason.as_str());
+        // What only follows from another failure is not to be acted on.
+        if error.reason == crate::Reason::LowerLayer {
+            tracing::debug!(actor, reason, "{error}");
+        } else {
+            tracing::warn!(actor, reason, "{error}");
+        }
         self.events.send(S::error_event(error.clone()));
         self.change(S::FAILED, Some(Arc::new(error)))
     }

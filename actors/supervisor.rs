@@ -440,8 +440,9 @@ impl Handler<ChildFailed<ActorKind>> for SessionSupervisor {
         let in_order = asked && end == crate::guard::End::Stopped;
         if !in_order {
             let error = end.into_error(child);
-            tracing::warn!(%restarting, "{error}");
             if restarting {
+                let reason = error.reason.as_str();
+                tracing::warn!(actor = child.as_str(), reason, "restarting: {error}");
                 self.scope.metrics.actor(child).restarted();
                 self.scope.metrics.failed(child, error.reason);
                 self.scope.events.error(&error);

@@ -84,6 +84,7 @@ async fn show_life(life: Life, metrics: Arc<Metrics>) {
         let due = tokio::time::Instant::now() + TICK;
         tokio::time::sleep_until(due).await;
         lag.record(due.elapsed().saturating_sub(TIMER_GRANULARITY));
+        metrics.show();
         life.tick();
     }
 }

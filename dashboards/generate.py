@@ -53,15 +53,11 @@ def panel(kind, title, description, unit, *targets, width=8, height=7, threshold
     elif kind == "stat":
         options |= {"colorMode": "value", "graphMode": "area", "justifyMode": "auto",
                     "textMode": "auto"}
-    elif kind == "gauge":
-        options |= {"showThresholdLabels": False, "showThresholdMarkers": True}
     elif kind == "bargauge":
         options |= {"displayMode": "basic", "orientation": "horizontal", "showUnfilled": True,
                     "valueMode": "color"}
         defaults.setdefault("min", 0)
-    elif kind == "table":
-        options = {"showHeader": True, "cellHeight": "sm"}
-    instant = kind in ("bargauge", "table", "gauge")
+    instant = kind == "bargauge"
     return {
         "type": kind,
         "title": title,
@@ -78,19 +74,11 @@ def panel(kind, title, description, unit, *targets, width=8, height=7, threshold
                 "editorMode": "code",
                 "range": not instant,
                 "instant": instant,
-                **({"format": "table"} if kind == "table" else {}),
             }
             for number, (expr, legend) in enumerate(targets)
         ],
         "size": (width, height),
-        **({"transformations": TABLE} if kind == "table" else {}),
     }
-
-
-# A table shows labels and value, without the time and the target's own labels.
-TABLE = [{"id": "organize", "options": {
-    "excludeByName": {"Time": True, "__name__": True, "job": True, "instance": True},
-    "indexByName": {}, "renameByName": {"Value": "per hour"}}}]
 
 
 def graph(title, description, unit, *targets, **more):
@@ -105,6 +93,14 @@ def rate(name, labels="", by=""):
     """The sum of rates, by these labels."""
     selector = f"{labels},@" if labels else "@"
     return f"sum by ({by}) (rate({name}{{{selector}}}[$__rate_interval]))"
+
+
+def happening(name, labels, by):
+    """As `rate`, but what does not happen is left out; "none" says that nothing does."""
+    nothing = rate(name, labels) + " == 0"
+    for label in by.split(", "):
+        nothing = f'label_replace({nothing}, "{label}", "none", "", "")'
+    return f"{rate(name, labels, by)} > 0 or {nothing}"
 
 
 def quantile(q, name, labels="", by=""):
@@ -133,13 +129,11 @@ def common(actor):
               "pass (checking, connecting) says that peers do not get through.", "short",
               (f'sum by (state) (rtc_actor_instances{{{only},@}})', "{{state}}"), stacked=True),
         graph("State changes", "How often transports move from one state to another.", "ops",
-              (rate("rtc_actor_transitions_total", only, "from, to") + " > 0 or "
-               + rate("rtc_actor_transitions_total", only), "{{from}} → {{to}}")),
+              (happening("rtc_actor_transitions_total", only, "from, to"), "{{from}} → {{to}}")),
         graph("Failures by reason, and restarts",
               "Failures, recovered or not, by the reason that the error has; restarts are those "
               "that were recovered.", "ops",
-              (rate("rtc_actor_failures_total", only, "reason") + " > 0 or "
-               + rate("rtc_actor_failures_total", only), "{{reason}}"),
+              (happening("rtc_actor_failures_total", only, "reason"), "{{reason}}"),
               (rate("rtc_actor_restarts_total", only), "restarts")),
         graph("Throughput", "Bytes through the actor, seen from this process.", "Bps",
               (rate("rtc_actor_bytes_total", only, "direction"), "{{direction}}")),
@@ -152,8 +146,7 @@ def drops(actor):
     only = f'actor="{actor}"'
     return graph("Dropped datagrams by reason", "What the actor did not take. Some noise is normal "
                  "on a public address; a rise is an attack, a slow session or a broken peer.",
-                 "pps", (rate("rtc_actor_datagrams_dropped_total", only, "reason") + " > 0 or "
-                         + rate("rtc_actor_datagrams_dropped_total", only), "{{reason}}"))
+                 "pps", (happening("rtc_actor_datagrams_dropped_total", only, "reason"), "{{reason}}"))
 
 
 # --- the boards ------------------------------------------------------------------------------
@@ -190,19 +183,17 @@ OVERVIEW = [
           (quantile(0.9, "rtc_sctp_rtt_seconds"), "SCTP, 90 %")),
     graph("How long sessions live", "Of the sessions that ended.", "s",
           *quantiles("rtc_session_seconds")),
-    panel("table", "Failures by reason", "In the last hour, the most frequent first.", "short",
-          ('topk(12, sum by (actor, reason) (increase(rtc_actor_failures_total{@}[1h])) > 0) or '
-           'topk(1, sum by (actor) (increase(rtc_actor_failures_total{@}[1h])))', ""),
-          width=12, height=8, decimals=0),
+    panel("bargauge", "Failures by actor and reason", "In the last hour, the most frequent.",
+          "short",
+          ("topk(8, sum by (actor, reason) (increase(rtc_actor_failures_total{@}[1h])))",
+           "{{actor}}: {{reason}}"), width=10, height=9, decimals=0),
     panel("bargauge", "Datagrams dropped, by actor", "In the last hour.", "short",
           ("sum by (actor) (increase(rtc_actor_datagrams_dropped_total{@}[1h]))", "{{actor}}"),
-          width=6, height=8, decimals=0),
-    panel("table", "Versions", "What runs where.", "none",
-          ("sum by (version) (rtc_build_info{@})", ""), width=6, height=8),
+          width=8, height=9, decimals=0),
+    graph("Processes by version", "How many run which.", "short",
+          ("sum by (version) (rtc_build_info{@})", "{{version}}"), width=6, height=9, decimals=0,
+          stacked=True),
 ]
-# There, the value is a number of processes.
-OVERVIEW[-1]["transformations"] = [{"id": "organize", "options": {
-    "excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {"Value": "processes"}}}]
 
 GATHERER = common("gatherer") + [
     drops("gatherer"),
@@ -235,8 +226,7 @@ ICE = common("ice") + [
     graph("Round-trip time", "Of answered checks on selected pairs.", "s",
           *quantiles("rtc_ice_rtt_seconds")),
     graph("Selected pairs", "By the types of our and the peer's candidate.", "ops",
-          (rate("rtc_ice_selected_pairs_total", "", "local, remote") + " > 0 or "
-           + rate("rtc_ice_selected_pairs_total"), "{{local}} – {{remote}}")),
+          (happening("rtc_ice_selected_pairs_total", "", "local, remote"), "{{local}} – {{remote}}")),
     graph("Failures", "Why ICE gave up.", "ops",
           (rate("rtc_ice_failures_total", "", "reason"), "{{reason}}")),
     graph("Lost consent, and restarts", "Connected pairs whose peer fell silent, and ICE restarts "
@@ -257,8 +247,8 @@ DTLS = common("dtls") + [
           (quantile(0.5, "rtc_dtls_handshake_seconds", "", "role"), "{{role}}, median"),
           (quantile(0.99, "rtc_dtls_handshake_seconds", "", "role"), "{{role}}, 99 %")),
     graph("Alerts", "close_notify is an orderly end; others name what was wrong.", "ops",
-          (rate("rtc_dtls_alerts_total", "", "direction, description") + " > 0 or "
-           + rate("rtc_dtls_alerts_total"), "{{direction}} {{description}}")),
+          (happening("rtc_dtls_alerts_total", "", "direction, description"),
+           "{{direction}} {{description}}")),
     graph("Rejected records", "Datagrams that were no acceptable DTLS: forged, replayed, late.",
           "pps", (rate("rtc_dtls_records_rejected_total", "", "reason"), "{{reason}}")),
     drops("dtls"),
@@ -285,10 +275,9 @@ SCTP = common("sctp") + [
 WAIT, HANDLE = "rtc_actor_mailbox_wait_seconds", "rtc_actor_handle_seconds"
 LAG = "rtc_worker_event_loop_lag_seconds"
 ACTORS = [
-    panel("gauge", "Share of late ticks", "Of the ticks of the workers' event loops, those that "
+    stat("Share of late ticks", "Of the ticks of the workers' event loops, those that "
           "came more than 50 ms late: something blocks a thread.", "percentunit",
-          ("max(job_instance:rtc_worker_late_ticks:ratio_rate5m{@})", "late"), width=6, height=7, thresholds=steps((0.01, YELLOW), (0.05, RED)),
-          min=0, max=0.1),
+          ("max(job_instance:rtc_worker_late_ticks:ratio_rate5m{@})", "late"), width=6, height=7, thresholds=steps((0.01, YELLOW), (0.05, RED)), min=0),
     graph("Event-loop lag by worker, 99 %", "How late a worker runs what is due. An application "
           "callback that blocks its thread shows here.", "s",
           (quantile(0.99, LAG, "", "worker"), "worker {{worker}}"), width=9,

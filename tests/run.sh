@@ -31,6 +31,7 @@ embed 6
 browser 6
 aiortc 6
 metrics 4
+dashboards 10
 '
 long_stages='
 bench 20
@@ -227,6 +228,21 @@ stage_metrics() {
     promtool check config dashboards/prometheus.yml
     tests/netns.sh bash tests/with-server.sh "$binary" serve --bind 127.0.0.1:8080 -- \
         "$aiortc_python" tests/prometheus.py '{}' dashboards/prometheus.yml
+}
+
+# Boards, rules and alerts, by a server that is made to fail; pictures of the boards are in the logs.
+stage_dashboards() {
+    need python3 python3
+    need promtool prometheus
+    python3 dashboards/generate.py --check
+    promtool test rules dashboards/rules_test.yml
+    need_netns
+    need chromium chromium
+    need_npm_packages tests/dashboards
+    (cd tests/dashboards && node build.mjs)
+    cargo build --workspace --all-features --locked --example faulty
+    tests/netns.sh bash tests/with-server.sh "$target/debug/examples/faulty" -- \
+        python3 tests/dashboards/check.py '{}' --render "$logs/dashboards"
 }
 
 stage_bench() {

@@ -88,7 +88,7 @@ fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
         ..GatherOptions::default()
     };
     let session = client.session(options).unwrap();
-    let location = runtime.block_on(within(async {
+    let (location, channel) = runtime.block_on(within(async {
         let created = server.post(&session.offer().await.unwrap());
         assert_eq!(created.status, 201, "{}", created.text());
         assert_eq!(created.header("content-type"), Some("application/sdp"));
@@ -109,7 +109,7 @@ fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
             channel.send(message.clone()).await.unwrap();
             assert_eq!(channel.recv().await, Some(message));
         }
-        created.header("location").unwrap().to_owned()
+        (created.header("location").unwrap().to_owned(), channel)
     }));
 
     let stats = server.get(&format!("{location}/stats"));
@@ -122,12 +122,76 @@ fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
         "{stats}"
     );
 
+    statistics_have_the_names_of_the_w3c(&stats);
+    drop(channel);
+
     assert_eq!(server.delete(&location).status, 200);
     // Told by the server.
     runtime.block_on(within(session.closed()));
     assert_eq!(session.state(), SessionState::Closed);
     server.until_empty();
     assert!(client.shutdown(WITHIN));
+}
+
+/// After two messages there and back.
+fn statistics_have_the_names_of_the_w3c(stats: &serde_json::Value) {
+    let report = stats["report"].as_object().unwrap();
+    let of_type = |kind: &str| {
+        let of_it = report.values().filter(|object| object["type"] == kind);
+        let found = of_it.collect::<Vec<_>>();
+        assert!(!found.is_empty(), "no {kind} in {stats}");
+        found
+    };
+    let transport = of_type("transport")[0];
+    for (key, value) in [
+        ("iceRole", "controlled"),
+        ("dtlsState", "connected"),
+        ("tlsVersion", "FEFC"),
+    ] {
+        assert_eq!(transport[key], value, "{transport}");
+    }
+    assert!(
+        transport["bytesSent"].as_u64() > Some(200 * 1024),
+        "{transport}"
+    );
+    // What refers to another object finds it.
+    let follow = |object: &serde_json::Value, key: &str| {
+        let id = object[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {key} in {object}"));
+        report
+            .get(id)
+            .unwrap_or_else(|| panic!("no {id} in {stats}"))
+            .clone()
+    };
+    let pair = follow(transport, "selectedCandidatePairId");
+    assert_eq!(pair["state"], "succeeded", "{pair}");
+    assert!(pair["currentRoundTripTime"].as_f64() > Some(0.0), "{pair}");
+    assert_eq!(follow(&pair, "localCandidateId")["type"], "local-candidate");
+    let remote = follow(&pair, "remoteCandidateId");
+    assert_eq!(remote["type"], "remote-candidate");
+    assert_eq!(remote["address"], "127.0.0.1", "{remote}");
+    for key in ["localCertificateId", "remoteCertificateId"] {
+        let certificate = follow(transport, key);
+        assert_eq!(certificate["fingerprintAlgorithm"], "sha-256");
+        assert!(
+            !certificate["base64Certificate"]
+                .as_str()
+                .unwrap()
+                .is_empty()
+        );
+    }
+    let channel = of_type("data-channel")[0];
+    assert_eq!(channel["label"], "echo", "{channel}");
+    assert_eq!(channel["messagesReceived"], 2, "{channel}");
+    assert_eq!(channel["messagesSent"], 2, "{channel}");
+    // And ours.
+    assert_eq!(stats["mailboxes"].as_object().unwrap().len(), 4, "{stats}");
+    assert!(
+        stats["sctp"]["roundTripTime"].as_f64() > Some(0.0),
+        "{stats}"
+    );
+    assert!(stats["dropped"]["ice"].is_object(), "{stats}");
 }
 
 #[test]

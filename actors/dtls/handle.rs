@@ -123,6 +123,11 @@ impl DtlsTransport {
         }
     }
 
+    /// Our certificate in DER.
+    pub fn local_certificate(&self) -> Vec<u8> {
+        self.lease().scope.dtls.certificate.load().der().to_vec()
+    }
+
     /// Insists on a role, before `start`. Without it the peer's parameters and the ICE role
     /// decide.
     pub fn set_role(&self, role: ParametersRole) {

@@ -85,7 +85,7 @@ impl DtlsMetrics {
 }
 
 /// What an endpoint did not take, by reason.
-fn rejections(counters: &Counters) -> [(&'static str, u64); 8] {
+pub(crate) fn rejections(counters: &Counters) -> [(&'static str, u64); 8] {
     [
         ("early", counters.early_dropped),
         ("malformed", counters.malformed),

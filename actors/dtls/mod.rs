@@ -183,7 +183,7 @@ impl DtlsActor {
     }
 
     fn handle_event(&mut self, event: Event) {
-        tracing::debug!(session = %self.scope.id, state = self.engine.state().as_str(), ?event);
+        tracing::debug!(state = self.engine.state().as_str(), ?event);
         match event {
             // Collected by `drain`.
             Event::ApplicationData(_) => {}
@@ -318,7 +318,7 @@ impl Handler<SctpToDtls> for DtlsActor {
             if let Err(error) = self.engine.send(now, packet) {
                 // SCTP sends it again; nothing it makes is too large for a record.
                 self.scope.metrics.dtls.not_sealed.increment(1);
-                tracing::trace!(session = %self.scope.id, %error, "packet not sealed");
+                tracing::trace!(%error, "packet not sealed");
             }
         }
         self.drain(None);

@@ -247,7 +247,7 @@ impl GathererActor {
     }
 
     fn server_failed(&self, url: &str, code: u16, text: String) {
-        tracing::debug!(session = %self.scope.id, url, code, text, "ICE server");
+        tracing::debug!(url, code, text, "ICE server");
         let url = url.to_owned();
         let error = IceCandidateError { url, code, text };
         self.send_event(IceGathererEvent::CandidateError(error));
@@ -369,7 +369,7 @@ impl GathererActor {
     }
 
     fn lose_socket(&mut self, ctx: &mut Context<Self>, base: SocketAddr, error: &std::io::Error) {
-        tracing::warn!(session = %self.scope.id, %base, %error, "socket lost");
+        tracing::warn!(%base, %error, "socket lost");
         self.sockets.remove(&base);
         self.remove_base(base);
         if self.sockets.is_empty() {

@@ -245,7 +245,7 @@ impl Relays {
                 Event::PeerRefused { peer, failure } => {
                     self.scope.metrics.gatherer.turn_failed(&failure);
                     tracing::debug!(
-                        session = %self.scope.id, url = %relay.url, %peer, %failure,
+                        url = %relay.url, %peer, %failure,
                         "a relay does not lead there"
                     );
                 }

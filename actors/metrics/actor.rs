@@ -1,5 +1,6 @@
 //! What every kind of actor counts.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
@@ -11,8 +12,12 @@ use crate::error::ActorKind;
 /// What every kind of actor counts.
 #[derive(Debug)]
 pub(crate) struct ActorMetrics {
+    kind: ActorKind,
     restarts: Counter,
-    pub(crate) mailbox: Gauge,
+    mailbox: Gauge,
+    /// What waits in all mailboxes: cheaper to count than the gauge, which follows it.
+    waiting: AtomicUsize,
+    shown: AtomicUsize,
     pub(crate) mailbox_wait: Histogram,
     pub(crate) rejected: By<Rejected, Counter>,
     handle: Vec<Histogram>,
@@ -32,7 +37,10 @@ impl ActorMetrics {
             }
         });
         ActorMetrics {
+            kind,
             restarts: counter!(names::RESTARTS, "actor" => actor),
+            waiting: AtomicUsize::new(0),
+            shown: AtomicUsize::new(0),
             mailbox: gauge!(names::MAILBOX, "actor" => actor),
             mailbox_wait: histogram!(names::MAILBOX_WAIT, "actor" => actor),
             rejected: By::new(
@@ -46,12 +54,38 @@ impl ActorMetrics {
 
     /// One batch went through the actor.
     pub(crate) fn traffic(&self, direction: Direction, datagrams: usize, bytes: usize) {
+        let actor = self.kind.as_str();
+        tracing::trace!(
+            actor,
+            direction = direction.as_str(),
+            datagrams,
+            bytes,
+            "traffic"
+        );
         self.datagrams.add(direction, datagrams as u64);
         self.bytes.add(direction, bytes as u64);
     }
 
     pub(crate) fn handled(&self, kind: MessageKind, took: Duration) {
         self.handle[kind.index()].record(took);
+    }
+
+    /// A message was put into a mailbox.
+    pub(crate) fn posted(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message was handled, or lost.
+    pub(crate) fn taken(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Shows how many messages wait.
+    pub(super) fn show_mailbox(&self) {
+        let now = self.waiting.load(Ordering::Relaxed);
+        let shown = self.shown.swap(now, Ordering::Relaxed);
+        // Other runtimes of this process add theirs.
+        self.mailbox.increment(now as f64 - shown as f64);
     }
 
     pub(crate) fn restarted(&self) {

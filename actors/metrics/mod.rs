@@ -98,6 +98,13 @@ impl Metrics {
         self.failures[actor as usize].add(reason.as_str(), 1);
     }
 
+    /// Shows what is only counted, now and then.
+    pub(crate) fn show(&self) {
+        for actor in &self.actors {
+            actor.show_mailbox();
+        }
+    }
+
     fn states<S: State>(&self) -> &StateMetrics {
         &self.states[S::NUMBER]
     }

@@ -7,7 +7,7 @@ use actix::Recipient;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::SctpActor;
-use super::messages::{GetStats, Open, Start};
+use super::messages::{GetChannels, GetStats, Open, Start};
 use crate::channel::DataChannel;
 use crate::dtls::DtlsTransport;
 use crate::error::{ActorKind, InvalidState, SctpError, TransportError};
@@ -17,6 +17,7 @@ use crate::proto::sctp::{Capabilities, ChannelOptions, Config, OpenError, Stats}
 use crate::runtime::ChannelCallback;
 use crate::scope::{Lease, claim};
 use crate::state::{DtlsTransportState, SctpTransportState};
+use crate::stats::ChannelStats;
 use crate::supervisor;
 
 /// The port of SCTP over DTLS where nothing else was agreed (RFC 8841 §5.1).
@@ -232,6 +233,13 @@ impl SctpTransport {
             reply,
         });
         answer.await.unwrap_or(Err(OpenError::Closed))
+    }
+
+    /// What there is to know of each channel; nothing when the transport is closed.
+    pub(crate) async fn channel_stats(&self) -> Vec<ChannelStats> {
+        let (reply, answer) = oneshot::channel();
+        self.parts.actor.do_send(GetChannels(reply));
+        answer.await.unwrap_or_default()
     }
 
     /// The next channel that the peer opens; `None` when the transport is closed.

@@ -8,6 +8,7 @@ use crate::error::SctpError;
 use crate::mailbox::Letter;
 use crate::metrics::MessageKind;
 use crate::proto::sctp::{Capabilities, ChannelOptions, OpenError, Stats};
+use crate::stats::ChannelStats;
 
 /// Start the association, as soon as DTLS is connected.
 #[derive(Message, Debug)]
@@ -38,6 +39,12 @@ pub(crate) struct Wake;
 #[rtype(result = "()")]
 pub(crate) struct GetStats(pub(crate) oneshot::Sender<Stats>);
 
+/// Tell what there is to know of each channel.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct GetChannels(pub(crate) oneshot::Sender<Vec<ChannelStats>>);
+
+impl Letter for GetChannels {}
 impl Letter for Start {}
 impl Letter for Open {}
 impl Letter for GetStats {}

@@ -73,7 +73,7 @@ impl SctpMetrics {
 }
 
 /// What an association dropped, by reason.
-fn drops(counters: &Counters) -> [(&'static str, u64); 8] {
+pub(crate) fn drops(counters: &Counters) -> [(&'static str, u64); 8] {
     [
         ("malformed", counters.malformed),
         ("wrong_port", counters.wrong_port),

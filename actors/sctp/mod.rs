@@ -28,8 +28,9 @@ use crate::proto::sctp::{
     Association, Capabilities, ChannelError, ChannelId, Event, Message, OpenError,
 };
 use crate::scope::{Scope, WeakLease};
-use crate::sctp::messages::{GetStats, Open, Start, Wake};
+use crate::sctp::messages::{GetChannels, GetStats, Open, Start, Wake};
 use crate::state::SctpTransportState;
+use crate::stats::ChannelStats;
 use crate::supervisor::StateChanged;
 
 /// See the [module](self).
@@ -301,7 +302,7 @@ impl SctpActor {
             }
             // It began to close while the message was on its way here.
             Err(error) => {
-                tracing::debug!(session = %self.scope.id, %error, "message not sent");
+                tracing::debug!(%error, "message not sent");
                 attached.shared.released(size);
             }
         }
@@ -345,7 +346,15 @@ impl Actor for SctpActor {
 metered!(
     SctpActor,
     ActorKind::Sctp,
-    [Start, Open, GetStats, Wake, DtlsToSctp, Shutdown]
+    [
+        Start,
+        Open,
+        GetStats,
+        GetChannels,
+        Wake,
+        DtlsToSctp,
+        Shutdown
+    ]
 );
 
 impl Supervised for SctpActor {}
@@ -419,6 +428,22 @@ impl Handler<Wake> for SctpActor {
     fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
         self.run_commands();
         self.drain(ctx);
+    }
+}
+
+impl Handler<GetChannels> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, GetChannels(reply): GetChannels, _: &mut Context<Self>) {
+        let ids = self.association.channel_ids().into_iter().enumerate();
+        let channels = ids.filter_map(|(number, id)| {
+            Some(ChannelStats {
+                number,
+                info: self.association.channel(id)?,
+                buffered: self.association.buffered_amount(id),
+            })
+        });
+        let _ = reply.send(channels.collect());
     }
 }
 

@@ -1,0 +1,479 @@
+//! Statistics of a session, as the W3C names them (Identifiers for WebRTC's Statistics API), and
+//! what else there is to tell: queues and drops.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+
+use crate::error::ActorKind;
+use crate::proto::dtls::{Counters as DtlsCounters, Fingerprint, HashAlgorithm, Version};
+use crate::proto::ice::{Address, Candidate, Dropped, PairStats, Stats as IceStats};
+use crate::proto::sctp::{ChannelInfo, Stats as AssociationStats};
+use crate::session::{Session, SessionId};
+
+/// Ids of the objects of which a session has one.
+const TRANSPORT: &str = "transport";
+const LOCAL_CERTIFICATE: &str = "local-certificate";
+const REMOTE_CERTIFICATE: &str = "remote-certificate";
+
+/// What can be told of a session at a moment. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SessionStats {
+    /// The session.
+    pub session: SessionId,
+    /// Its state.
+    pub state: &'static str,
+    /// State of the gatherer.
+    pub gatherer_state: &'static str,
+    /// State of the ICE transport.
+    pub ice_state: &'static str,
+    /// State of the DTLS transport.
+    pub dtls_state: &'static str,
+    /// State of the SCTP transport.
+    pub sctp_state: &'static str,
+    /// Why it failed, where it did: the sentence of the error.
+    pub failure: Option<String>,
+    /// The largest message that can be sent, in bytes.
+    pub max_message_size: Option<u32>,
+    /// The association; `None` where its actor is gone.
+    pub sctp: Option<SctpStats>,
+    /// Messages that wait in the mailbox of each actor.
+    pub mailboxes: BTreeMap<&'static str, usize>,
+    /// What the actors dropped, by actor and reason; what never happened is left out.
+    pub dropped: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// The W3C's statistics objects, by id.
+    pub report: BTreeMap<String, StatsObject>,
+}
+
+/// The association of a session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct SctpStats {
+    /// Smoothed round-trip time.
+    pub round_trip_time: Option<f64>,
+    /// DATA chunks sent again.
+    pub retransmitted_chunks: u64,
+    /// Bytes sent and not acknowledged.
+    pub bytes_in_flight: u64,
+    /// Bytes of all channels that wait to be sent.
+    pub buffered_bytes: u64,
+    /// Bytes received that the association holds because the application does not read.
+    pub unread_bytes: u64,
+}
+
+/// One object of the W3C's statistics.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatsObject {
+    /// Its id, which others refer to.
+    pub id: String,
+    /// Milliseconds since 1970.
+    pub timestamp: f64,
+    /// What it is about.
+    #[serde(flatten)]
+    pub stats: Stats,
+}
+
+/// The dictionaries of the W3C, with its names in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+#[non_exhaustive]
+pub enum Stats {
+    /// `RTCTransportStats`.
+    Transport {
+        /// Datagrams of data sent over all pairs.
+        packets_sent: u64,
+        /// Datagrams of data received over all pairs.
+        packets_received: u64,
+        /// Bytes sent over all pairs.
+        bytes_sent: u64,
+        /// Bytes received over all pairs.
+        bytes_received: u64,
+        /// `controlling` or `controlled`.
+        ice_role: &'static str,
+        /// Our username fragment.
+        ice_local_username_fragment: String,
+        /// State of the ICE transport.
+        ice_state: &'static str,
+        /// State of the DTLS transport.
+        dtls_state: &'static str,
+        /// `client`, `server` or `unknown`.
+        dtls_role: &'static str,
+        /// The version as four hexadecimal digits, as on the wire.
+        tls_version: Option<&'static str>,
+        /// IANA name of the cipher suite.
+        dtls_cipher: Option<&'static str>,
+        /// The pair that data flows on.
+        selected_candidate_pair_id: Option<String>,
+        /// Our certificate.
+        local_certificate_id: &'static str,
+        /// The peer's certificate.
+        remote_certificate_id: Option<&'static str>,
+    },
+    /// `RTCIceCandidatePairStats`.
+    CandidatePair {
+        /// The transport.
+        transport_id: &'static str,
+        /// Our candidate.
+        local_candidate_id: String,
+        /// The peer's candidate.
+        remote_candidate_id: String,
+        /// `frozen` to `failed`.
+        state: &'static str,
+        /// Whether it was nominated.
+        nominated: bool,
+        /// Datagrams of data sent.
+        packets_sent: u64,
+        /// Datagrams of data received.
+        packets_received: u64,
+        /// Their bytes.
+        bytes_sent: u64,
+        /// Their bytes.
+        bytes_received: u64,
+        /// The sum of all measured round trips.
+        total_round_trip_time: f64,
+        /// The latest round trip.
+        current_round_trip_time: Option<f64>,
+        /// Checks of the peer.
+        requests_received: u64,
+        /// Our checks.
+        requests_sent: u64,
+        /// Answers to our checks.
+        responses_received: u64,
+        /// Our answers.
+        responses_sent: u64,
+        /// Our consent checks.
+        consent_requests_sent: u64,
+    },
+    /// `RTCIceCandidateStats` of one of our candidates.
+    LocalCandidate(CandidateStats),
+    /// `RTCIceCandidateStats` of one of the peer's candidates.
+    RemoteCandidate(CandidateStats),
+    /// `RTCCertificateStats`.
+    Certificate {
+        /// Of the certificate, by `fingerprintAlgorithm`.
+        fingerprint: String,
+        /// Such as `sha-256`.
+        fingerprint_algorithm: String,
+        /// The certificate in DER.
+        base64_certificate: String,
+    },
+    /// `RTCDataChannelStats`.
+    DataChannel {
+        /// The label.
+        label: String,
+        /// The subprotocol.
+        protocol: String,
+        /// The stream, `null` before it is known.
+        data_channel_identifier: Option<u16>,
+        /// `connecting` to `closed`.
+        state: &'static str,
+        /// Messages sent, those that wait included.
+        messages_sent: u64,
+        /// Their bytes.
+        bytes_sent: u64,
+        /// Messages received.
+        messages_received: u64,
+        /// Their bytes.
+        bytes_received: u64,
+        /// Bytes that wait to be acknowledged; not the W3C's.
+        buffered_amount: u64,
+    },
+}
+
+/// What `RTCIceCandidateStats` has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct CandidateStats {
+    /// The transport.
+    pub transport_id: &'static str,
+    /// The address, or the name of one that hides it.
+    pub address: String,
+    /// The port.
+    pub port: u16,
+    /// `udp` or `tcp`.
+    pub protocol: &'static str,
+    /// `host`, `srflx`, `prflx` or `relay`.
+    pub candidate_type: &'static str,
+    /// RFC 8445 §5.1.2.
+    pub priority: u32,
+    /// Of which kind it is.
+    pub foundation: String,
+    /// The base of a reflexive candidate, the mapped address of a relayed one.
+    pub related_address: Option<String>,
+    /// Its port.
+    pub related_port: Option<u16>,
+}
+
+/// A channel as its association knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct ChannelStats {
+    pub(crate) number: usize,
+    pub(crate) info: ChannelInfo,
+    pub(crate) buffered: usize,
+}
+
+/// Collects the objects of a report.
+struct Report {
+    timestamp: f64,
+    objects: BTreeMap<String, StatsObject>,
+}
+
+impl Report {
+    fn new() -> Report {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Report {
+            timestamp: seconds(since.unwrap_or_default()) * 1e3,
+            objects: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, id: impl Into<String>, stats: Stats) {
+        let id = id.into();
+        let object = StatsObject {
+            id: id.clone(),
+            timestamp: self.timestamp,
+            stats,
+        };
+        self.objects.insert(id, object);
+    }
+
+    fn candidates(&mut self, session: &Session) {
+        for candidate in session.gatherer().local_candidates() {
+            self.local(&candidate);
+        }
+        for candidate in session.ice().remote_candidates() {
+            self.remote(&candidate);
+        }
+    }
+
+    /// Adds one of our candidates; its id.
+    fn local(&mut self, candidate: &Candidate) -> String {
+        let id = format!("local-{}", name(candidate));
+        self.add(&id, Stats::LocalCandidate(candidate.into()));
+        id
+    }
+
+    /// Adds one of the peer's candidates; its id.
+    fn remote(&mut self, candidate: &Candidate) -> String {
+        let id = format!("remote-{}", name(candidate));
+        self.add(&id, Stats::RemoteCandidate(candidate.into()));
+        id
+    }
+
+    /// Adds a pair; its id.
+    fn pair(&mut self, pair: &PairStats) -> String {
+        let (local, remote) = (self.local(&pair.local), self.remote(&pair.remote));
+        let id = format!("pair-{}-{}", pair.path.local, pair.path.remote);
+        let counters = pair.counters;
+        self.add(
+            &id,
+            Stats::CandidatePair {
+                transport_id: TRANSPORT,
+                local_candidate_id: local,
+                remote_candidate_id: remote,
+                state: pair.state.as_str(),
+                nominated: pair.nominated,
+                packets_sent: counters.packets_sent,
+                packets_received: counters.packets_received,
+                bytes_sent: counters.bytes_sent,
+                bytes_received: counters.bytes_received,
+                total_round_trip_time: seconds(counters.total_round_trip_time),
+                current_round_trip_time: pair.rtt.map(seconds),
+                requests_received: counters.requests_received,
+                requests_sent: counters.requests_sent,
+                responses_received: counters.responses_received,
+                responses_sent: counters.responses_sent,
+                consent_requests_sent: counters.consent_requests_sent,
+            },
+        );
+        id
+    }
+
+    fn transport(&mut self, session: &Session, ice: Option<&IceStats>) {
+        let pairs = ice.map(|ice| &*ice.pairs).unwrap_or_default();
+        let mut selected = None;
+        for pair in pairs {
+            let id = self.pair(pair);
+            if pair.selected {
+                selected = Some(id);
+            }
+        }
+        let sum = |of: fn(&PairStats) -> u64| pairs.iter().map(of).sum();
+        let dtls = session.dtls();
+        let remote = dtls.remote_certificates();
+        self.certificate(LOCAL_CERTIFICATE, &dtls.local_certificate());
+        if let Some(der) = remote.first() {
+            self.certificate(REMOTE_CERTIFICATE, der);
+        }
+        self.add(
+            TRANSPORT,
+            Stats::Transport {
+                packets_sent: sum(|pair| pair.counters.packets_sent),
+                packets_received: sum(|pair| pair.counters.packets_received),
+                bytes_sent: sum(|pair| pair.counters.bytes_sent),
+                bytes_received: sum(|pair| pair.counters.bytes_received),
+                ice_role: session.ice().role().as_str(),
+                ice_local_username_fragment: session
+                    .gatherer()
+                    .local_parameters()
+                    .username_fragment,
+                ice_state: session.ice().state().as_str(),
+                dtls_state: dtls.state().as_str(),
+                dtls_role: match dtls.local_parameters().role.as_str() {
+                    "auto" => "unknown",
+                    role => role,
+                },
+                tls_version: dtls.version().map(|version| match version {
+                    Version::Dtls12 => "FEFD",
+                    Version::Dtls13 => "FEFC",
+                }),
+                dtls_cipher: dtls.selected_cipher(),
+                selected_candidate_pair_id: selected,
+                local_certificate_id: LOCAL_CERTIFICATE,
+                remote_certificate_id: (!remote.is_empty()).then_some(REMOTE_CERTIFICATE),
+            },
+        );
+    }
+
+    fn certificate(&mut self, id: &str, der: &[u8]) {
+        let Fingerprint { algorithm, value } =
+            Fingerprint::of_certificate(HashAlgorithm::Sha256, der);
+        self.add(
+            id,
+            Stats::Certificate {
+                fingerprint: value,
+                fingerprint_algorithm: algorithm,
+                base64_certificate: BASE64_STANDARD.encode(der),
+            },
+        );
+    }
+
+    fn channel(&mut self, channel: ChannelStats) {
+        let info = channel.info;
+        self.add(
+            format!("channel-{}", channel.number),
+            Stats::DataChannel {
+                label: info.label,
+                protocol: info.protocol,
+                data_channel_identifier: info.stream_id,
+                state: info.state.as_str(),
+                messages_sent: info.messages_sent,
+                bytes_sent: info.bytes_sent,
+                messages_received: info.messages_received,
+                bytes_received: info.bytes_received,
+                buffered_amount: channel.buffered as u64,
+            },
+        );
+    }
+}
+
+/// A candidate's place in ids.
+fn name(candidate: &Candidate) -> String {
+    let (kind, protocol) = (candidate.kind.as_str(), candidate.protocol.as_str());
+    match &candidate.address {
+        Address::Socket(address) => format!("{kind}-{protocol}-{address}"),
+        Address::Name(name, port) => format!("{kind}-{protocol}-{name}:{port}"),
+    }
+}
+
+impl From<&Candidate> for CandidateStats {
+    fn from(candidate: &Candidate) -> CandidateStats {
+        let (address, port) = match &candidate.address {
+            Address::Socket(address) => (address.ip().to_string(), address.port()),
+            Address::Name(name, port) => (name.clone(), *port),
+        };
+        CandidateStats {
+            transport_id: TRANSPORT,
+            address,
+            port,
+            protocol: candidate.protocol.as_str(),
+            candidate_type: candidate.kind.as_str(),
+            priority: candidate.priority,
+            foundation: candidate.foundation.clone(),
+            related_address: candidate.related_address.map(|a| a.ip().to_string()),
+            related_port: candidate.related_address.map(|a| a.port()),
+        }
+    }
+}
+
+impl SctpStats {
+    fn of(stats: &AssociationStats) -> SctpStats {
+        SctpStats {
+            round_trip_time: stats.rtt.map(seconds),
+            retransmitted_chunks: stats.retransmitted_chunks,
+            bytes_in_flight: stats.in_flight_bytes as u64,
+            buffered_bytes: stats.buffered as u64,
+            unread_bytes: stats.unread as u64,
+        }
+    }
+}
+
+/// Collects everything that the actors of a session have to tell. Where one is gone, its part is
+/// left out.
+pub(crate) async fn collect(session: &Session) -> SessionStats {
+    let ice = session.ice().stats().await.ok();
+    let dtls = session.dtls().counters().await;
+    let sctp = session.sctp().stats().await.ok();
+    let mut report = Report::new();
+    report.candidates(session);
+    report.transport(session, ice.as_ref());
+    for channel in session.sctp().channel_stats().await {
+        report.channel(channel);
+    }
+    let scope = session.scope();
+    let waiting = |kind: ActorKind| (kind.as_str(), scope.meters[kind as usize].waiting());
+    SessionStats {
+        session: session.id().clone(),
+        state: session.state().as_str(),
+        gatherer_state: session.gatherer().state().as_str(),
+        ice_state: session.ice().state().as_str(),
+        dtls_state: session.dtls().state().as_str(),
+        sctp_state: session.sctp().state().as_str(),
+        failure: session.failure().map(|error| error.to_string()),
+        max_message_size: session.sctp().max_message_size(),
+        sctp: sctp.as_ref().map(SctpStats::of),
+        mailboxes: ActorKind::ALL.map(waiting).into_iter().collect(),
+        dropped: dropped(ice.as_ref(), dtls.as_ref(), sctp.as_ref()),
+        report: report.objects,
+    }
+}
+
+fn dropped(
+    ice: Option<&IceStats>,
+    dtls: Option<&DtlsCounters>,
+    sctp: Option<&AssociationStats>,
+) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+    let ice = ice.map(|ice| Dropped::ALL.map(|why| (why.as_str(), ice.counters.dropped(why))));
+    let ice = ice.into_iter().flatten().collect::<Vec<_>>();
+    let dtls = dtls.map(crate::dtls::metrics::rejections);
+    let sctp = sctp.map(|sctp| crate::sctp::metrics::drops(&sctp.counters));
+    let by_actor = [
+        ("ice", ice),
+        ("dtls", dtls.into_iter().flatten().collect()),
+        ("sctp", sctp.into_iter().flatten().collect()),
+    ];
+    let happened = |reasons: Vec<(&'static str, u64)>| {
+        let some = reasons.into_iter().filter(|(_, count)| *count > 0);
+        some.collect::<BTreeMap<_, _>>()
+    };
+    by_actor
+        .into_iter()
+        .map(|(actor, reasons)| (actor, happened(reasons)))
+        .collect()
+}
+
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
