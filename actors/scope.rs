@@ -269,7 +269,7 @@ impl Scope {
 
     /// The span in which an actor of the session works: a child of the session's.
     pub(crate) fn span(&self, actor: &'static str) -> tracing::Span {
-        tracing::error_span!(parent: &self.span, "actor", kind = actor)
+        tracing::error_span!(parent: &self.span, "actor", kind = %actor)
     }
 
     /// Says that an actor failed: the error event, then the state.
