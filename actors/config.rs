@@ -277,6 +277,9 @@ pub enum ConfigError {
     /// The node name has a character that cannot stand in a URL path.
     #[error("node name {0:?} may contain only letters, digits, '-' and '_', at most 32 of them")]
     NodeName(String),
+    /// One of [`Config::ice_servers`] cannot be used as it is configured.
+    #[error("ice_servers: {0}")]
+    IceServer(String),
 }
 
 impl Config {
@@ -324,6 +327,10 @@ impl Config {
             if node.is_empty() || node.len() > 32 || !node.chars().all(plain) {
                 return Err(ConfigError::NodeName(node.clone()));
             }
+        }
+        for server in &self.ice_servers {
+            let bad = |error: gather::ServerError| ConfigError::IceServer(error.to_string());
+            server.parse().map_err(bad)?;
         }
         Ok(())
     }

@@ -56,4 +56,9 @@ fn what_cannot_work_is_refused_with_a_sentence() {
         },
         "node name",
     );
+    let without_password = Config {
+        ice_servers: vec![IceServer::stun("turn:turn.example.org")],
+        ..Config::default()
+    };
+    refused(without_password, "needs a username and a credential");
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use actix_rtc::proto::ice::CandidateType;
 use actix_rtc::proto::turn::Family;
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, Event, GatherOptions, IceCandidateError, IceGatherer,
-    IceGathererEvent, IceGathererState, IceServer, IceTransportPolicy, Message, Runtime, Session,
-    TlsRoots,
+    Config, DataChannel, DataChannelOptions, Event, GatherError, GatherOptions, IceCandidateError,
+    IceGatherer, IceGathererEvent, IceGathererState, IceServer, IceTransportPolicy, Message,
+    Runtime, Session, TlsRoots,
 };
 use bytes::Bytes;
 
@@ -299,6 +299,27 @@ async fn scenario_16_a_relay_beside_a_port_that_sessions_share() {
     echoes(&ours, &theirs, "beside").await;
     within(beside.close()).await;
     within(hidden.closed()).await;
+}
+
+#[tokio::test]
+async fn a_url_that_makes_no_sense_is_the_callers_error_and_changes_nothing() {
+    let rtc = runtime(config());
+    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    for (url, words) in [
+        ("http://192.0.2.1", "http://192.0.2.1"),
+        ("turn:192.0.2.1?transport=sctp", "transport"),
+        ("turn:192.0.2.1:99999", "99999"),
+        ("turn:192.0.2.1", "needs a username and a credential"),
+    ] {
+        let gathered = within(gatherer.gather(Some(vec![IceServer::stun(url)]))).await;
+        let Err(GatherError::BadServer(text)) = gathered else {
+            panic!("{url}: {gathered:?}");
+        };
+        assert!(text.contains(words), "{url}: {text}");
+        assert_eq!(gatherer.state(), IceGathererState::New);
+    }
+    within(gatherer.gather(Some(vec![]))).await.unwrap();
+    assert_eq!(gatherer.state(), IceGathererState::Complete);
 }
 
 #[tokio::test]
