@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::gatherer::TlsRoots;
+use crate::gatherer::interfaces::{AddressFilter, Interfaces};
 use crate::proto::gather::{IceServer, MAX_ANNOUNCED};
 use crate::proto::{dtls, gather, ice, sctp, turn};
 
@@ -61,6 +62,8 @@ pub enum UdpMode {
         /// The port.
         port: u16,
     },
+    /// No UDP candidates: only those of [`Config::tcp`], and relays.
+    Off,
 }
 
 /// Restart budget of one actor of a session.
@@ -111,6 +114,23 @@ pub struct Config {
     /// NAT. Empty (the default) announces what is bound. Used with [`UdpMode::Mux`] and
     /// [`UdpMode::SinglePort`].
     pub announce: Vec<IpAddr>,
+    /// Which of the host's addresses become candidates. Default: all but link-local ones.
+    pub addresses: AddressFilter,
+    /// Where the host's addresses are found. Default: as the operating system says.
+    pub interfaces: Interfaces,
+    /// How often the host's addresses are looked at again. One that is new becomes a candidate of
+    /// each session (with a mux, only when it is bound to a wildcard and nothing is announced),
+    /// those of one that is gone end, and a session that has none left is offered an ICE restart.
+    /// Default 5 s; zero turns it off.
+    pub interface_interval: Duration,
+    /// Whether there are TCP candidates (RFC 6544) beside those of UDP: active ones, and passive
+    /// ones on a port that all sessions of a worker share. It has the number of the worker's
+    /// shared UDP port; with [`UdpMode::PerSession`] and [`UdpMode::Off`] the system chooses.
+    /// Default `false`.
+    pub tcp: bool,
+    /// How long a `.local` name in a remote candidate is looked for by multicast DNS. Default 3 s;
+    /// with `None` such candidates are rejected.
+    pub mdns: Option<Duration>,
     /// Whether loopback addresses become candidates. Default `false`; they do anyway when the
     /// host has no other address or when a mux is bound to one.
     pub loopback: bool,
@@ -179,6 +199,11 @@ impl Default for Config {
             udp: UdpMode::default(),
             port_range: None,
             announce: Vec::new(),
+            addresses: AddressFilter::default(),
+            interfaces: Interfaces::default(),
+            interface_interval: Duration::from_secs(5),
+            tcp: false,
+            mdns: Some(Duration::from_secs(3)),
             loopback: false,
             socket_buffer: 2 << 20,
             ice_servers: Vec::new(),
@@ -308,10 +333,10 @@ impl Config {
             UdpMode::Mux { ip, .. } | UdpMode::SinglePort { ip, .. } => {
                 check_announced(&self.announce, ip)?;
             }
-            UdpMode::PerSession if !self.announce.is_empty() => {
+            UdpMode::PerSession | UdpMode::Off if !self.announce.is_empty() => {
                 return Err(ConfigError::AnnounceWithoutMux);
             }
-            UdpMode::PerSession => {}
+            UdpMode::PerSession | UdpMode::Off => {}
         }
         self.check_engine(self.dtls_engine)?;
         if let Some(rate) = self.session_rate
@@ -358,7 +383,7 @@ fn check_announced(announce: &[IpAddr], bound: IpAddr) -> Result<(), ConfigError
         }
         let broadcast = announced == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
         // A peer elsewhere would send to itself; on this host there is nothing to announce.
-        let loopback = announced.is_loopback() && !bound.is_loopback();
+        let loopback = announced.is_loopback() && !bound.is_loopback() && !bound.is_unspecified();
         if announced.is_unspecified() || announced.is_multicast() || broadcast || loopback {
             return Err(ConfigError::AnnounceUnusable { announced });
         }

@@ -16,9 +16,11 @@ mod guard;
 mod ice;
 mod link;
 mod mailbox;
+mod mdns;
 pub mod metrics;
 mod mux;
 mod pool;
+mod ports;
 mod rate;
 mod registry;
 mod runtime;
@@ -29,6 +31,7 @@ mod signalling;
 mod state;
 pub mod stats;
 mod supervisor;
+mod tcp;
 #[cfg(feature = "web")]
 pub mod web;
 mod worker;
@@ -51,6 +54,7 @@ pub use event::{
     DtlsTransportEvent, Event, EventStream, IceCandidateError, IceGathererEvent, IceTransportEvent,
     SctpTransportEvent, SessionEvent, TransportEvent,
 };
+pub use gatherer::interfaces::{AddressFilter, AddressKind, Interfaces, NetworkInterface};
 pub use gatherer::{IceGatherer, TlsRoots, TlsRootsError};
 pub use ice::IceTransport;
 pub use mux::MuxError;

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::Config;
 use crate::error::Reason;
 use crate::metrics::Metrics;
-use crate::mux::SinglePort;
+use crate::ports::SharedPorts;
 use crate::registry::Live;
 use crate::runtime::StartError;
 use crate::worker::{self, Worker};
@@ -102,7 +102,7 @@ impl Pool {
                 let keeper = Rc::new(Keeper {
                     config,
                     metrics,
-                    single_port: Arc::default(),
+                    shared_ports: Arc::default(),
                     live,
                     places,
                     stopping,
@@ -200,7 +200,7 @@ impl Pool {
 struct Keeper {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
-    single_port: Arc<SinglePort>,
+    shared_ports: Arc<SharedPorts>,
     live: Arc<Live>,
     places: Places,
     stopping: Arc<AtomicBool>,
@@ -229,9 +229,9 @@ impl Keeper {
         let (started, outcome) = oneshot::channel();
         let (config, metrics) = (self.config.clone(), self.metrics.clone());
         let worker_life = life.clone();
-        let single_port = self.single_port.clone();
+        let shared_ports = self.shared_ports.clone();
         handle.spawn_fn(move || {
-            worker::start_on_arbiter(worker_life, config, metrics, &single_port, started);
+            worker::start_on_arbiter(worker_life, config, metrics, &shared_ports, started);
         });
         let gone = |_| StartError::Thread(std::io::Error::other("the worker ended while starting"));
         match outcome

@@ -17,7 +17,7 @@ use crate::ice::IceActor;
 use crate::link::{Above, DtlsToSctp, GathererToIce, IceToDtls, Shutdown};
 use crate::mailbox::{Address, Delivery, Mailbox, Metered, Neighbour};
 use crate::metrics::Attempt;
-use crate::mux::Mux;
+use crate::ports::Ports;
 use crate::proto::timer::earlier;
 use crate::scope::{FAILED_LINGER, Scope, WeakLease};
 use crate::sctp::SctpActor;
@@ -62,7 +62,7 @@ pub struct SessionSupervisor {
     pub(crate) exit: Exit,
     /// The handles of the application, while there are any.
     lease: WeakLease,
-    mux: Option<Mux>,
+    ports: Ports,
     children: [Option<Running>; 4],
     alarm: Alarm,
     /// Since when, and up to when the session closes.
@@ -99,7 +99,7 @@ impl SessionSupervisor {
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
         lease: WeakLease,
-        mux: Option<Mux>,
+        ports: Ports,
         gatherer: Mailbox<GathererActor>,
         exit: Exit,
     ) -> SessionSupervisor {
@@ -107,7 +107,7 @@ impl SessionSupervisor {
         let mut this = SessionSupervisor {
             connect_deadline: Some(opened + scope.config.connect_timeout),
             alarm: Alarm::start(ctx),
-            mux,
+            ports,
             children: Default::default(),
             closing: None,
             grace_deadline: None,
@@ -124,9 +124,9 @@ impl SessionSupervisor {
     }
 
     fn start_gatherer(&mut self, ctx: &mut Context<Self>, mailbox: Mailbox<GathererActor>) {
-        let (scope, mux) = (self.scope.clone(), self.mux.clone());
+        let (scope, ports) = (self.scope.clone(), self.ports.clone());
         self.spawn(ctx, ActorKind::Gatherer, mailbox, move |ctx, exit| {
-            GathererActor::new(ctx, scope, mux, exit)
+            GathererActor::new(ctx, scope, ports, exit)
         });
     }
 

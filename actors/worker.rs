@@ -13,8 +13,9 @@ use crate::gatherer::GathererActor;
 use crate::guard::{ChildFailed, Guard};
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
-use crate::mux::{Mux, MuxError, SinglePort};
+use crate::mux::MuxError;
 use crate::pool::{Life, TICK};
+use crate::ports::{Ports, SharedPorts};
 use crate::scope::{Scope, WeakLease};
 use crate::session::SessionId;
 use crate::supervisor::SessionSupervisor;
@@ -53,7 +54,7 @@ pub(crate) type Started = Result<(Addr<Worker>, Option<SocketAddr>), MuxError>;
 /// The actor of a worker thread. It owns the worker's shared sockets and starts the supervisors of
 /// its sessions.
 pub(crate) struct Worker {
-    mux: Option<Mux>,
+    ports: Ports,
     life: Life,
 }
 
@@ -62,14 +63,14 @@ pub(crate) fn start_on_arbiter(
     life: Life,
     config: Arc<Config>,
     metrics: Arc<Metrics>,
-    single_port: &Arc<SinglePort>,
+    shared: &SharedPorts,
     started: oneshot::Sender<Started>,
 ) {
-    let mux = Mux::open(life.index(), &config, metrics.clone(), single_port);
-    let _ = started.send(mux.map(|mux| {
-        let bound = mux.as_ref().map(Mux::local_addr);
+    let ports = Ports::open(life.index(), &config, &metrics, shared);
+    let _ = started.send(ports.map(|ports| {
+        let bound = ports.udp();
         actix_rt::spawn(show_life(life.clone(), metrics));
-        (Worker { mux, life }.start(), bound)
+        (Worker { ports, life }.start(), bound)
     }));
 }
 
@@ -110,7 +111,10 @@ impl Handler<OpenSession> for Worker {
             gatherer,
         } = open;
         let Some(scope) = scope.0.take() else { return };
-        let mux = self.mux.clone().filter(|_| !scope.options.own_sockets);
+        let ports = match scope.options.own_sockets {
+            true => self.ports.clone().without_mux(),
+            false => self.ports.clone(),
+        };
         let parent = ctx.address().recipient();
         let guard = Guard {
             child: scope.id.clone(),
@@ -120,7 +124,7 @@ impl Handler<OpenSession> for Worker {
             metrics: scope.metrics.clone(),
         };
         guard.start(supervisor, move |ctx, exit| {
-            SessionSupervisor::new(ctx, scope, lease, mux, gatherer, exit)
+            SessionSupervisor::new(ctx, scope, lease, ports, gatherer, exit)
         });
     }
 }

@@ -57,6 +57,16 @@ impl Path {
     }
 }
 
+impl Path {
+    /// A TCP path; both addresses are made [`canonical`].
+    pub fn tcp(local: SocketAddr, remote: SocketAddr) -> Path {
+        Path {
+            protocol: Protocol::Tcp,
+            ..Path::udp(local, remote)
+        }
+    }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} -> {}", self.protocol, self.local, self.remote)

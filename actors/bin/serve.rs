@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use actix_rtc::{Config, DataChannel, IceServer, Runtime, UdpMode};
+use actix_rtc::{AddressFilter, Config, DataChannel, IceServer, Runtime, UdpMode};
 use actix_web::{App, HttpServer};
 use clap::Args;
 use serde::Deserialize;
@@ -31,14 +31,17 @@ pub(crate) struct Options {
     /// All workers share that one UDP port, instead of one port each: for firewalls that open one.
     #[arg(long, env = "RTC_SINGLE_PORT")]
     single_port: bool,
+    /// TCP candidates (RFC 6544) as well, on TCP ports of the same numbers.
+    #[arg(long, env = "RTC_TCP")]
+    tcp: bool,
     /// Public address to announce in candidates, where this host is behind a 1:1 NAT (repeatable).
     #[arg(long, env = "RTC_ANNOUNCE", value_delimiter = ',')]
     announce: Vec<IpAddr>,
     /// DTLS engine [default: dimpl].
     #[arg(long, env = "RTC_ENGINE", value_enum)]
     engine: Option<Engine>,
-    /// Configuration file (TOML) with the same names: bind, udp_port, single_port, announce, engine, workers,
-    /// max_sessions, ice_servers.
+    /// Configuration file (TOML) with the same names: bind, udp_port, single_port, tcp, announce,
+    /// addresses, engine, workers, max_sessions, ice_servers.
     #[arg(long, env = "RTC_CONFIG")]
     config: Option<PathBuf>,
 }
@@ -51,6 +54,10 @@ struct File {
     udp_port: Option<u16>,
     #[serde(default)]
     single_port: bool,
+    #[serde(default)]
+    tcp: bool,
+    #[serde(default)]
+    addresses: AddressFilter,
     #[serde(default)]
     announce: Vec<IpAddr>,
     engine: Option<Engine>,
@@ -83,6 +90,8 @@ pub(crate) fn run(options: Options) -> Outcome {
     let config = Config {
         udp,
         announce,
+        tcp: options.tcp || file.tcp,
+        addresses: file.addresses,
         workers: file.workers.unwrap_or(defaults.workers),
         max_sessions: file.max_sessions.unwrap_or(defaults.max_sessions),
         ice_servers: file.ice_servers,

@@ -49,6 +49,8 @@ pub(crate) struct GathererMetrics {
     pub(crate) address_taken: Counter,
     pub(crate) no_permit: Counter,
     pub(crate) worker_slow: Counter,
+    /// The first request on a TCP connection did not come, or named no session.
+    pub(crate) half_open: Counter,
     pub(crate) send_refused: Counter,
 }
 
@@ -76,6 +78,7 @@ impl GathererMetrics {
             address_taken: dropped("address_taken"),
             no_permit: dropped("session_slow"),
             worker_slow: dropped("worker_slow"),
+            half_open: dropped("half_open"),
             send_refused: dropped("send_refused"),
         }
     }

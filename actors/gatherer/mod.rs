@@ -9,6 +9,7 @@ pub(crate) mod messages;
 pub(crate) mod metrics;
 mod relay;
 mod stream;
+mod tcp;
 mod tls;
 pub(crate) mod udp;
 
@@ -30,8 +31,10 @@ pub use tls::{TlsRoots, TlsRootsError};
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::error::{ActorKind, GatherError, Reason, TransportError};
 use crate::event::{Event, IceCandidateError, IceGathererEvent};
+use crate::gatherer::hosts::HostsChanged;
 use crate::gatherer::messages::{FromMux, Gather};
 use crate::gatherer::relay::{RelayEvent, Relays};
+use crate::gatherer::tcp::Connections;
 use crate::gatherer::udp::{Sent, Udp, is_passing};
 use crate::guard::Exit;
 use crate::link::{
@@ -39,19 +42,17 @@ use crate::link::{
 };
 use crate::mailbox::{Address, Neighbour, metered};
 use crate::metrics::Direction;
-use crate::mux::{Mux, MuxLease};
+use crate::mux::MuxLease;
+use crate::ports::Ports;
 use crate::proto::Machine;
 use crate::proto::gather::{
-    self, Base, Gathered, GatheredKind, Gatherer, IceServer, Lookup, Policy,
+    self, ACTIVE_PORT, Gathered, GatheredKind, Gatherer, IceServer, Lookup, Policy,
 };
-use crate::proto::ice::Candidate;
-use crate::proto::net::{Path, Segments};
+use crate::proto::ice::{Candidate, TcpType};
+use crate::proto::net::{Path, Protocol, Segments};
 use crate::proto::timer::earlier;
 use crate::scope::Scope;
 use crate::state::IceGathererState;
-
-/// Stands for the port of an address that no socket is bound to: "discard", as in RFC 8840 §4.
-const NO_PORT: u16 = 9;
 
 /// See the [module](self).
 pub(crate) struct GathererActor {
@@ -59,9 +60,10 @@ pub(crate) struct GathererActor {
     pub(crate) exit: Exit,
     above: Option<Neighbour<GathererToIce>>,
     permits: Permits,
-    mux: Option<Mux>,
+    ports: Ports,
     lease: Option<MuxLease>,
     sockets: HashMap<SocketAddr, Udp>,
+    connections: Connections,
     relays: Relays,
     machine: Gatherer,
     alarm: Alarm,
@@ -75,13 +77,15 @@ pub(crate) struct GathererActor {
     closing: bool,
     began: Option<Instant>,
     exported: metrics::Exported,
+    /// Where changes of the host's addresses are told.
+    subscriber: Recipient<HostsChanged>,
 }
 
 impl GathererActor {
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
-        mux: Option<Mux>,
+        ports: Ports,
         exit: Exit,
     ) -> GathererActor {
         ctx.spawn(ReadSockets);
@@ -89,13 +93,19 @@ impl GathererActor {
         let mut config = scope.config.gather.clone();
         config.policy = scope.options.policy.unwrap_or(config.policy);
         // Where only relays are wanted, nothing is to be reached otherwise.
-        let mux = mux.filter(|_| config.policy == Policy::All);
-        let lease = mux.as_ref().map(|mux| {
+        let ports = match config.policy {
+            Policy::All => ports,
+            Policy::Relay => Ports::default(),
+        };
+        let ufrag = &scope.gatherer.parameters.load().username_fragment;
+        let lease = ports.mux.as_ref().map(|mux| {
             let gatherer = Address::of(ctx, &scope).neighbour();
             let lease = mux.lease(gatherer, permits.clone());
-            lease.add_ufrag(&scope.gatherer.parameters.load().username_fragment);
+            lease.add_ufrag(ufrag);
             lease
         });
+        let mut connections = Connections::new(&ports, ctx.address().recipient());
+        connections.set_ufrag(ufrag);
         GathererActor {
             machine: Gatherer::new(config, scope.random()),
             alarm: Alarm::start(ctx),
@@ -104,9 +114,10 @@ impl GathererActor {
             exit,
             above: None,
             permits,
-            mux,
+            ports,
             lease,
             sockets: HashMap::new(),
+            connections,
             candidates: Vec::new(),
             servers: None,
             received: Vec::new(),
@@ -114,6 +125,7 @@ impl GathererActor {
             closing: false,
             began: None,
             exported: metrics::Exported::default(),
+            subscriber: ctx.address().recipient(),
         }
     }
 
@@ -131,14 +143,7 @@ impl GathererActor {
                 .map_err(|error| GatherError::BadServer(error.to_string()))?;
         }
         self.began = Some(now);
-        let bases = match &self.mux {
-            _ if self.machine.policy() == Policy::Relay => {
-                self.unbound().map_err(GatherError::Failed)?
-            }
-            Some(mux) => mux.bases(),
-            None => self.bind_sockets().map_err(GatherError::Failed)?,
-        };
-        for base in bases {
+        for base in self.open_bases().map_err(GatherError::Failed)? {
             self.add_base(base);
         }
         if let Err(error) = self.machine.start(now, servers) {
@@ -146,46 +151,6 @@ impl GathererActor {
         }
         self.drain(ctx);
         Ok(())
-    }
-
-    /// The usable addresses, for where only relays are wanted: each allocation has a socket of its
-    /// own.
-    fn unbound(&self) -> Result<Vec<Base>, TransportError> {
-        let addresses = interfaces::addresses(self.scope.config.loopback)
-            .map_err(|error| cannot_bind(&error))?;
-        let base = |ip| Base::udp(SocketAddr::new(ip, NO_PORT));
-        Ok(addresses.into_iter().map(base).collect())
-    }
-
-    /// One socket for each usable address.
-    fn bind_sockets(&mut self) -> Result<Vec<Base>, TransportError> {
-        let config = &self.scope.config;
-        let addresses =
-            interfaces::addresses(config.loopback).map_err(|error| cannot_bind(&error))?;
-        let (mut random, mut last_error) = (self.scope.random(), None);
-        for ip in addresses {
-            let range = config.port_range.clone();
-            match Udp::bind_in(ip, range, &mut random, config.socket_buffer) {
-                Ok(udp) => {
-                    self.sockets.insert(udp.bound(), udp);
-                }
-                // One address that cannot be bound (an IPv6 one that is tentative, say) does not
-                // hold back the others.
-                Err(error) => {
-                    tracing::debug!(%ip, %error, "cannot bind");
-                    last_error = Some(format!("{ip}: {error}"));
-                }
-            }
-        }
-        if self.sockets.is_empty() {
-            let why = last_error.unwrap_or_else(|| "this host has no address".into());
-            return Err(cannot_bind(&why));
-        }
-        Ok(self
-            .sockets
-            .keys()
-            .map(|address| Base::udp(*address))
-            .collect())
     }
 
     /// Takes out of the machine what it has to send and to say.
@@ -286,6 +251,11 @@ impl GathererActor {
             }
             GatheredKind::Relayed => Candidate::relayed(address, related, server),
         };
+        let is_active = protocol == Protocol::Tcp && base.port() == ACTIVE_PORT;
+        let candidate = match is_active {
+            true => candidate.with_tcp_type(TcpType::Active),
+            false => candidate,
+        };
         let candidate = candidate.with_type_preference(preference);
         let metrics = &self.scope.metrics.gatherer;
         metrics.found(gathered.kind, protocol);
@@ -318,7 +288,8 @@ impl GathererActor {
     /// Moves what the sockets have to the ICE actor, one batch a wake.
     fn poll_sockets(&mut self, ctx: &mut Context<Self>, cx: &mut Cx<'_>) {
         let mut lost = Vec::new();
-        let has_any = !self.sockets.is_empty() || !self.relays.is_empty();
+        let has_any =
+            !self.sockets.is_empty() || !self.relays.is_empty() || !self.connections.is_empty();
         if self.permit.is_none()
             && has_any
             && let Poll::Ready(permit) = self.permits.poll_acquire(cx)
@@ -344,6 +315,9 @@ impl GathererActor {
             batch.retain(|(path, segments)| !self.is_for_us(*path, segments));
         }
         self.relays.poll(cx, may_read, &mut batch);
+        for path in self.connections.poll(cx, may_read, &mut batch) {
+            self.tell_ice(GathererToIce::SendFailed(path));
+        }
         if answered || !self.relays.is_quiet() {
             self.drain(ctx);
         }
@@ -394,8 +368,8 @@ impl GathererActor {
 
     fn send(&mut self, path: Path, segments: &Segments) {
         count(&self.scope, Direction::Out, std::iter::once(segments));
-        let relayed = self.relays.send(path, segments);
-        let sent = match (relayed, &self.lease, self.sockets.get_mut(&path.local)) {
+        let sent = self.send_elsewhere(path, segments);
+        let sent = match (sent, &self.lease, self.sockets.get_mut(&path.local)) {
             (Some(sent), ..) => sent,
             (None, Some(lease), _) => lease.send(path, segments),
             (None, None, Some(udp)) => udp.send(path, segments),
@@ -404,11 +378,17 @@ impl GathererActor {
         self.after_send(path, sent, segments.count());
     }
 
+    /// By TCP, or by a relay; `None` when the path is neither.
+    fn send_elsewhere(&mut self, path: Path, segments: &Segments) -> Option<Sent> {
+        let sent = self.connections.send(path, segments);
+        sent.or_else(|| self.relays.send(path, segments))
+    }
+
     fn send_check(&mut self, path: Path, datagram: Bytes) {
         let segments = Segments::from(datagram);
         count(&self.scope, Direction::Out, std::iter::once(&segments));
-        let relayed = self.relays.send(path, &segments);
-        let sent = match (relayed, &self.lease, self.sockets.get_mut(&path.local)) {
+        let sent = self.send_elsewhere(path, &segments);
+        let sent = match (sent, &self.lease, self.sockets.get_mut(&path.local)) {
             (Some(sent), ..) => sent,
             (None, Some(lease), _) => lease.send_check(path, segments.contents().clone()),
             (None, None, Some(udp)) => udp.send(path, &segments),
@@ -451,10 +431,6 @@ impl GathererActor {
     }
 }
 
-fn cannot_bind(error: &dyn std::fmt::Display) -> TransportError {
-    TransportError::with_details(ActorKind::Gatherer, Reason::SocketBind, error)
-}
-
 fn count<'a>(scope: &Scope, direction: Direction, batch: impl Iterator<Item = &'a Segments>) {
     let (datagrams, bytes) = batch.fold((0, 0), |(count, bytes), s| {
         (count + s.count(), bytes + s.len())
@@ -478,13 +454,14 @@ metered!(
 impl Supervised for GathererActor {
     /// A fresh gatherer takes over: sockets, candidates and routes are made anew.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
-        let (scope, mux, exit) = (self.scope.clone(), self.mux.clone(), self.exit.clone());
+        let (scope, ports, exit) = (self.scope.clone(), self.ports.clone(), self.exit.clone());
         let above = self.above.take();
         let servers = self.servers.take();
         // First of all: routes and ports are free for the fresh one.
         self.lease = None;
         self.sockets.clear();
-        *self = GathererActor::new(ctx, scope, mux, exit);
+        self.connections.close();
+        *self = GathererActor::new(ctx, scope, ports, exit);
         self.scope.gatherer.candidates.store(Arc::default());
         if let Some(ice) = above {
             ice.do_send(GathererToIce::Restarting);
@@ -616,7 +593,14 @@ impl Handler<IceToGatherer> for GathererActor {
             | IceToGatherer::Answered(path)
             | IceToGatherer::Released(path)
                 if self.relays.has(path.local) => {}
+            // As is what comes on a connection.
+            IceToGatherer::Authenticated(path) if path.protocol == Protocol::Tcp => {
+                self.connections.authenticated(&path);
+            }
+            IceToGatherer::Answered(path) | IceToGatherer::Released(path)
+                if path.protocol == Protocol::Tcp => {}
             IceToGatherer::Ufrag(ufrag) => {
+                self.connections.set_ufrag(&ufrag);
                 if let Some(lease) = &self.lease {
                     lease.add_ufrag(&ufrag);
                 }
@@ -648,6 +632,7 @@ impl Handler<Shutdown> for GathererActor {
         self.machine.close(now());
         self.lease = None;
         self.sockets.clear();
+        self.connections.close();
         self.above = None;
         self.relays.close(now());
         self.closing = true;

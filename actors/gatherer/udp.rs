@@ -68,19 +68,19 @@ impl Udp {
     /// Binds a socket on a port of a range, or on any port when there is none. The search begins
     /// somewhere in the range, so that it is short as long as few ports of it are taken.
     pub(crate) fn bind_in(
-        ip: IpAddr,
+        mut address: SocketAddr,
         range: Option<RangeInclusive<u16>>,
         random: &mut Random,
         buffer: usize,
     ) -> io::Result<Udp> {
         let Some((first, last)) = range.map(RangeInclusive::into_inner) else {
-            return Udp::bind(SocketAddr::new(ip, 0), buffer);
+            return Udp::bind(address, buffer);
         };
         let count = u32::from(last.saturating_sub(first)) + 1;
         let begin = random.u32() % count;
         for i in 0..count {
-            let port = first + ((begin + i) % count) as u16;
-            match Udp::bind(SocketAddr::new(ip, port), buffer) {
+            address.set_port(first + ((begin + i) % count) as u16);
+            match Udp::bind(address, buffer) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 bound => return bound,
             }

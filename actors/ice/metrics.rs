@@ -4,7 +4,9 @@ use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::error::ActorKind;
 use crate::metrics::{By, ByReason, Direction, Outcome, dropped, labels, names};
-use crate::proto::ice::{CandidateType, Counters, Dropped, FailureReason, Role, SelectedPair};
+use crate::proto::ice::{
+    CandidateRejected, CandidateType, Counters, Dropped, FailureReason, Role, SelectedPair,
+};
 
 labels! {
     /// How a candidate of either side was found.
@@ -34,6 +36,7 @@ pub(crate) struct IceMetrics {
     consent_failures: Counter,
     restarts: Counter,
     failures: ByReason,
+    rejected: ByReason,
     dropped: ByReason,
     pub(crate) no_pair: Counter,
     pub(crate) unknown_protocol: Counter,
@@ -61,6 +64,10 @@ impl IceMetrics {
                 FailureReason::ALL.map(FailureReason::as_str),
                 |reason| counter!(names::ICE_FAILURES, "reason" => reason),
             ),
+            rejected: ByReason::new(
+                CandidateRejected::ALL.map(CandidateRejected::as_str),
+                |reason| counter!(names::ICE_REJECTED, "reason" => reason),
+            ),
             dropped: ByReason::new(Dropped::ALL.map(Dropped::as_str), dropped),
             no_pair: dropped("no_pair"),
             unknown_protocol: dropped("unknown_protocol"),
@@ -80,6 +87,11 @@ impl IceMetrics {
             Role::Controlled => IceRole::Controlled,
         };
         self.connect_seconds.record(role, took);
+    }
+
+    /// A remote candidate was not taken.
+    pub(crate) fn rejected(&self, why: CandidateRejected) {
+        self.rejected.add(why.as_str(), 1);
     }
 
     /// The agent gave up.

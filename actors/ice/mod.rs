@@ -4,6 +4,7 @@
 mod handle;
 pub(crate) mod messages;
 pub(crate) mod metrics;
+mod names;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 
 pub use handle::IceTransport;
 
+use self::names::Names;
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::error::{ActorKind, IceError, Reason, TransportError};
 use crate::event::{Event as SessionEvent, IceTransportEvent};
@@ -48,6 +50,7 @@ pub(crate) struct IceActor {
     /// When the checks began, until the first pair works.
     began: Option<Instant>,
     exported: metrics::Exported,
+    names: Names,
 }
 
 impl IceActor {
@@ -79,6 +82,7 @@ impl IceActor {
             checks: Vec::new(),
             began: None,
             exported: metrics::Exported::default(),
+            names: Names::default(),
         }
     }
 
@@ -343,7 +347,7 @@ impl Handler<GathererToIce> for IceActor {
                 self.bases.retain(|(_, b)| *b != base);
                 self.agent.remove_local_base(now(), base);
             }
-            GathererToIce::RestartWanted => self.send_event(IceTransportEvent::RestartNeeded),
+            GathererToIce::RestartWanted => self.ask_for_restart(),
             GathererToIce::SendFailed(path) => self.agent.handle_send_error(now(), path),
             GathererToIce::Restarting => {
                 // First, so that an agent without candidates does not give up.
@@ -412,13 +416,8 @@ impl Handler<AddRemoteCandidate> for IceActor {
 
     fn handle(&mut self, message: AddRemoteCandidate, ctx: &mut Context<Self>) {
         match message.0 {
-            Some(candidate) => {
-                if let Err(rejected) = self.agent.add_remote_candidate(now(), candidate) {
-                    self.send_event(IceTransportEvent::CandidateRejected(rejected));
-                }
-                self.publish_remote_candidates();
-            }
-            None => self.agent.end_of_remote_candidates(now()),
+            Some(candidate) => self.take_candidate(ctx, candidate),
+            None => self.end_candidates(),
         }
         self.drain(ctx);
     }
@@ -440,6 +439,7 @@ impl Handler<Restart> for IceActor {
 
     fn handle(&mut self, Restart(reply): Restart, ctx: &mut Context<Self>) {
         let parameters = self.agent.restart(now());
+        self.forget_end();
         self.publish_local_parameters(&parameters);
         let _ = reply.send(parameters);
         self.drain(ctx);

@@ -28,6 +28,7 @@ pub(crate) const ICE_CONNECT: &str = "rtc_ice_connect_seconds";
 pub(crate) const ICE_CONSENT_FAILURES: &str = "rtc_ice_consent_failures_total";
 pub(crate) const ICE_RESTARTS: &str = "rtc_ice_restarts_total";
 pub(crate) const ICE_FAILURES: &str = "rtc_ice_failures_total";
+pub(crate) const ICE_REJECTED: &str = "rtc_ice_candidates_rejected_total";
 
 pub(crate) const DTLS_HANDSHAKES: &str = "rtc_dtls_handshakes_total";
 pub(crate) const DTLS_HANDSHAKE: &str = "rtc_dtls_handshake_seconds";
@@ -158,6 +159,11 @@ const CATALOGUE: &[(&str, Kind, &str)] = &[
     ),
     (ICE_RESTARTS, Counter, "ICE restarts, from either side."),
     (ICE_FAILURES, Counter, "Failures of ICE by reason."),
+    (
+        ICE_REJECTED,
+        Counter,
+        "Remote candidates that were not taken, by reason.",
+    ),
     (DTLS_HANDSHAKES, Counter, "DTLS handshakes that ended."),
     (
         DTLS_HANDSHAKE,

@@ -30,7 +30,7 @@ use crate::mailbox::Neighbour;
 use crate::metrics::{Direction, Metrics};
 use crate::proto::demux::{Kind, classify};
 use crate::proto::gather::Base;
-use crate::proto::net::{Path, Segments};
+use crate::proto::net::{Path, Protocol, Segments};
 use crate::proto::route::{Asker, Claim, Routes, Tables};
 use crate::proto::stun;
 
@@ -42,6 +42,20 @@ pub enum MuxError {
     /// The port cannot be bound.
     #[error("cannot open UDP {address}: {source}")]
     Bind {
+        /// What was to be bound.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It would be in no candidate.
+    #[error("no address of this host can be told to peers for UDP {address}: announce one")]
+    NoAddress {
+        /// The wildcard that is bound.
+        address: SocketAddr,
+    },
+    /// The TCP port beside it cannot be opened.
+    #[error("cannot open TCP {address}: {source}")]
+    Listen {
         /// What was to be bound.
         address: SocketAddr,
         /// What the system said.
@@ -70,7 +84,7 @@ struct State {
     udp: Option<Udp>,
     /// In single-port mode.
     seat: Option<Seat>,
-    bases: Vec<Base>,
+    announced: Vec<SocketAddr>,
     metrics: Arc<Metrics>,
     routes: Routes<RouteId, PortStore>,
     sessions: HashMap<RouteId, Session>,
@@ -127,7 +141,7 @@ impl Mux {
         single_port: &Arc<SinglePort>,
     ) -> Result<Option<Mux>, MuxError> {
         let (address, single_port) = match config.udp {
-            UdpMode::PerSession => return Ok(None),
+            UdpMode::PerSession | UdpMode::Off => return Ok(None),
             UdpMode::Mux { ip, port: 0 } => (SocketAddr::new(ip, 0), None),
             UdpMode::Mux { ip, port } => (SocketAddr::new(ip, port + worker as u16), None),
             UdpMode::SinglePort { ip, port } => {
@@ -162,13 +176,23 @@ impl Mux {
         if let Some(single_port) = single_port {
             single_port.bound(udp.bound().port());
         }
-        let bases = bases(udp.bound(), config).map_err(failed)?;
+        // A 1:1 NAT maps the port on to itself; which interface it maps to is its business.
+        let announce = config.announce.iter();
+        let announced: Vec<_> = announce
+            .map(|ip| SocketAddr::new(*ip, udp.bound().port()))
+            .collect();
+        let hosts = interfaces::addresses(config).map_err(failed)?;
+        if Base::of_port(Protocol::Udp, udp.bound(), &announced, &hosts).is_empty() {
+            return Err(MuxError::NoAddress {
+                address: udp.bound(),
+            });
+        }
         let tables = single_port.map_or_else(Tables::default, |port| port.tables());
         let mux = Mux(Rc::new(RefCell::new(State {
             binding,
             udp: Some(udp),
             seat: single_port.map(SinglePort::sit),
-            bases,
+            announced,
             metrics,
             routes: Routes::new(config.ice.consent_timeout, tables),
             sessions: HashMap::new(),
@@ -189,9 +213,12 @@ impl Mux {
         self.0.borrow().binding.address
     }
 
-    /// The bases of host candidates on this port.
-    pub(crate) fn bases(&self) -> Vec<Base> {
-        self.0.borrow().bases.clone()
+    /// The bases of host candidates on this port, where the host has these addresses.
+    pub(crate) fn bases(&self, hosts: &[SocketAddr]) -> Vec<Base> {
+        let State {
+            binding, announced, ..
+        } = &*self.0.borrow();
+        Base::of_port(Protocol::Udp, binding.address, announced, hosts)
     }
 
     /// A session's share in the port.
@@ -437,29 +464,6 @@ fn mixed(segments: &Segments) -> bool {
         .contents()
         .chunks(segments.segment_size().max(1))
         .any(|datagram| classify(datagram) != Some(Kind::Dtls))
-}
-
-/// Which addresses stand in host candidates for a bound port.
-fn bases(bound: SocketAddr, config: &Config) -> io::Result<Vec<Base>> {
-    if !config.announce.is_empty() {
-        // A 1:1 NAT maps the port on to itself; which interface it maps to is its business.
-        let announced = config
-            .announce
-            .iter()
-            .map(|ip| SocketAddr::new(*ip, bound.port()));
-        return Ok(vec![Base {
-            announced: announced.collect(),
-            ..Base::udp(bound)
-        }]);
-    }
-    if !bound.ip().is_unspecified() {
-        return Ok(vec![Base::udp(bound)]);
-    }
-    let addresses = interfaces::addresses(config.loopback)?.into_iter();
-    let same_family = addresses.filter(|ip| ip.is_ipv4() == bound.is_ipv4());
-    Ok(same_family
-        .map(|ip| Base::udp(SocketAddr::new(ip, bound.port())))
-        .collect())
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use crate::net::{Protocol, canonical};
 /// must check.
 pub const MAX_ANNOUNCED: usize = 8;
 
+/// The port in active TCP candidates, which nobody connects to (RFC 6544 §4.5).
+pub const ACTIVE_PORT: u16 = 9;
+
 /// A local socket: the base (RFC 8445 §3) of host and server-reflexive candidates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
@@ -29,6 +32,47 @@ impl Base {
             address,
             protocol: Protocol::Udp,
             announced: Vec::new(),
+        }
+    }
+
+    /// The bases of a port that sessions share. Where addresses are announced, one for all of
+    /// them; on a wildcard, one for each of the host's addresses of its family, but for IPv6
+    /// link-local ones: datagrams that come to such do not say in which zone.
+    pub fn of_port(
+        protocol: Protocol,
+        bound: SocketAddr,
+        announced: &[SocketAddr],
+        hosts: &[SocketAddr],
+    ) -> Vec<Base> {
+        let base = |address| Base {
+            address,
+            protocol,
+            announced: announced.to_vec(),
+        };
+        if !announced.is_empty() || !bound.ip().is_unspecified() {
+            return vec![base(bound)];
+        }
+        let usable = |ip: &IpAddr| {
+            let zoned = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+            ip.is_ipv4() == bound.is_ipv4() && !zoned
+        };
+        let hosts = hosts.iter().map(SocketAddr::ip).filter(usable);
+        hosts
+            .map(|ip| base(SocketAddr::new(ip, bound.port())))
+            .collect()
+    }
+
+    /// The base of active TCP candidates beside this one of passive ones. Its connections leave
+    /// from ports of their own; in candidates stands [`ACTIVE_PORT`] (RFC 6544 §4.5).
+    pub fn active(&self) -> Base {
+        let with_port = |mut address: SocketAddr| {
+            address.set_port(ACTIVE_PORT);
+            address
+        };
+        Base {
+            address: with_port(self.address),
+            protocol: Protocol::Tcp,
+            announced: self.announced.iter().copied().map(with_port).collect(),
         }
     }
 

@@ -37,7 +37,7 @@ mod retry;
 mod server;
 mod url;
 
-pub use base::{Base, BaseError, MAX_ANNOUNCED};
+pub use base::{ACTIVE_PORT, Base, BaseError, MAX_ANNOUNCED};
 pub use config::{Config, Policy, Preferences};
 pub use counters::Counters;
 pub use event::{

@@ -224,10 +224,11 @@ impl Candidate {
         self
     }
 
-    /// With a TCP type (RFC 6544).
+    /// With a TCP type (RFC 6544). Recomputes the priority.
     pub fn with_tcp_type(mut self, tcp_type: TcpType) -> Candidate {
         self.tcp_type = Some(tcp_type);
-        self
+        let is_ipv6 = self.socket_addr().is_some_and(|address| address.is_ipv6());
+        self.with_local_preference(tcp_local_preference(tcp_type, is_ipv6))
     }
 
     /// With the IP address of its name, which has been resolved.
@@ -296,11 +297,21 @@ pub(super) fn priority(kind: CandidateType, local_preference: u16, component: u1
 
 /// RFC 8421 §4: IPv6 first, but by a hair; UDP before TCP (RFC 6544 §4.2).
 fn default_local_preference(ip: IpAddr, protocol: Protocol) -> u16 {
-    let family = u16::from(ip.is_ipv6());
     match protocol {
-        Protocol::Udp => 65_534 + family,
-        Protocol::Tcp => 32_766 + family,
+        Protocol::Udp => 65_534 + u16::from(ip.is_ipv6()),
+        Protocol::Tcp => tcp_local_preference(TcpType::Passive, ip.is_ipv6()),
     }
+}
+
+/// RFC 6544 §4.2, the recommended values for host candidates, and the other preference as large
+/// as it may be.
+fn tcp_local_preference(tcp_type: TcpType, is_ipv6: bool) -> u16 {
+    let direction: u16 = match tcp_type {
+        TcpType::Active => 6,
+        TcpType::Passive => 4,
+        TcpType::SimultaneousOpen => 2,
+    };
+    (direction << 13) | (8190 + u16::from(is_ipv6))
 }
 
 /// RFC 8445 §5.1.1.3: equal type, base, protocol and server make an equal foundation.

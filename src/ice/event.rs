@@ -162,6 +162,17 @@ pub enum CandidateRejected {
 }
 
 impl CandidateRejected {
+    /// All reasons, for tables of labels.
+    pub const ALL: [CandidateRejected; 7] = [
+        CandidateRejected::Duplicate,
+        CandidateRejected::Unresolved,
+        CandidateRejected::Unusable,
+        CandidateRejected::UnknownComponent,
+        CandidateRejected::WrongGeneration,
+        CandidateRejected::TooMany,
+        CandidateRejected::Closed,
+    ];
+
     /// The label of metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,0 +1,51 @@
+//! The ports that the sessions of a worker share, and what the workers share among them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::mux::{Mux, MuxError, SinglePort};
+use crate::tcp::{Callees, TcpPort};
+
+/// What the workers of a runtime have in common.
+#[derive(Debug, Default)]
+pub(crate) struct SharedPorts {
+    pub(crate) single_port: Arc<SinglePort>,
+    pub(crate) callees: Arc<Callees>,
+}
+
+/// A worker's ports. A cheap clone, for use on the worker's thread only.
+#[derive(Clone, Default)]
+pub(crate) struct Ports {
+    pub(crate) mux: Option<Mux>,
+    pub(crate) tcp: Option<TcpPort>,
+    pub(crate) callees: Arc<Callees>,
+}
+
+impl Ports {
+    /// Opens what the settings want, on the current thread.
+    pub(crate) fn open(
+        worker: usize,
+        config: &Config,
+        metrics: &Arc<Metrics>,
+        shared: &SharedPorts,
+    ) -> Result<Ports, MuxError> {
+        let mux = Mux::open(worker, config, metrics.clone(), &shared.single_port)?;
+        let udp = mux.as_ref().map(Mux::local_addr);
+        let callees = shared.callees.clone();
+        let tcp = TcpPort::open(udp, config, callees.clone(), metrics.clone())?;
+        Ok(Ports { mux, tcp, callees })
+    }
+
+    /// The UDP port, if sessions share one.
+    pub(crate) fn udp(&self) -> Option<SocketAddr> {
+        self.mux.as_ref().map(Mux::local_addr)
+    }
+
+    /// For a session with UDP sockets of its own.
+    pub(crate) fn without_mux(mut self) -> Ports {
+        self.mux = None;
+        self
+    }
+}
