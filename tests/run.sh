@@ -206,6 +206,10 @@ stage_browser() {
         in_server "$engine" node tests/browser/run.mjs '{}' --chromium "$(command -v chromium)" \
             --screenshots "$logs/screenshots/$engine"
     done
+    # Actors of a server that can be told to fail: the tests have built one.
+    cargo build --all-features --locked
+    tests/netns.sh bash tests/with-server.sh "$target/debug/actix-rtc" serve --bind 127.0.0.1:0 -- \
+        node tests/browser/run.mjs '{}' --chaos --chromium "$(command -v chromium)"
 }
 
 stage_aiortc() {

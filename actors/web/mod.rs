@@ -11,6 +11,8 @@
 //!
 //! The id in a location is a capability: whoever knows it may signal for the session.
 
+#[cfg(feature = "chaos")]
+mod chaos;
 mod error;
 mod events;
 mod operations;

@@ -34,6 +34,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::get().to(super::events::stream),
         )
         .route("/sessions/{id}/stats", web::get().to(stats));
+    #[cfg(feature = "chaos")]
+    config.route("/sessions/{id}/chaos", web::post().to(super::chaos::inject));
 }
 
 /// The session of a location.

@@ -13,19 +13,23 @@ import { parseArgs } from 'node:util';
 import { launch } from 'puppeteer-core';
 
 import * as scenarios from './scenarios.mjs';
+import * as chaos from './chaos.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     screenshots: { type: 'string' },
+    // The server was built with the feature `chaos`: actors die while the browser echoes.
+    chaos: { type: 'boolean', default: false },
     chromium: { type: 'string', default: process.env.CHROMIUM ?? '/usr/bin/chromium' },
   },
 });
 if (positionals.length !== 1) {
-  console.error('usage: run.mjs URL [--screenshots DIRECTORY] [--chromium PATH]');
+  console.error('usage: run.mjs URL [--chaos] [--screenshots DIRECTORY] [--chromium PATH]');
   process.exit(2);
 }
 const [url] = positionals;
+const chosen = values.chaos ? chaos : scenarios;
 const screenshots = values.screenshots;
 if (screenshots) await mkdir(screenshots, { recursive: true });
 
@@ -48,7 +52,7 @@ const browser = await launch({
 
 let failed = 0;
 try {
-  for (const [name, run] of Object.entries(scenarios)) {
+  for (const [name, run] of Object.entries(chosen)) {
     const started = Date.now();
     const page = await browser.newPage();
     // What the page complains about, other than the failed requests that a scenario wants.
@@ -80,7 +84,7 @@ try {
   await rm(profile, { recursive: true, force: true });
 }
 if (failed > 0) {
-  console.error(`${failed} of ${Object.keys(scenarios).length} scenarios failed`);
+  console.error(`${failed} of ${Object.keys(chosen).length} scenarios failed`);
   process.exit(1);
 }
 
