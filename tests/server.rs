@@ -7,8 +7,8 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use actix_rtc::{
-    Config, DataChannelOptions, DtlsTransportState, GatherOptions, Message, Runtime, Session,
-    SessionState, UdpMode,
+    Config, DataChannelOptions, DtlsTransportState, GatherOptions, Message, RateLimit, Runtime,
+    Session, SessionState, UdpMode,
 };
 use harness::{Response, Server, WITHIN};
 
@@ -445,6 +445,43 @@ fn the_limit_on_sessions_is_503_and_a_place_comes_back() {
     assert!(full.header("retry-after").is_some(), "{full:?}");
     assert_eq!(server.delete(&locations[0]).status, 200);
     opened(&server);
+}
+
+#[test]
+fn the_limit_on_half_open_sessions_is_503() {
+    let server = Server::start(Config {
+        max_half_open: 1,
+        ..config()
+    });
+    let (location, _) = opened(&server);
+    let full = server.post(OFFER);
+    refused(&full, 503);
+    assert!(full.header("retry-after").is_some(), "{full:?}");
+    assert_eq!(server.delete(&location).status, 200);
+    opened(&server);
+}
+
+#[test]
+fn a_source_that_opens_sessions_too_fast_gets_429_and_others_do_not() {
+    let server = Server::start(Config {
+        session_rate: Some(RateLimit {
+            per_second: 0.001,
+            burst: 2,
+        }),
+        ..config()
+    });
+    opened(&server);
+    refused(&server.post("nonsense"), 400);
+    let fast = server.post(OFFER);
+    refused(&fast, 429);
+    assert!(fast.header("retry-after").is_some(), "{fast:?}");
+    // A source that the server's own hook tells apart.
+    let headers = [
+        ("Content-Type", "application/sdp"),
+        ("X-Client", "203.0.113.9"),
+    ];
+    let other = server.request("POST", "/rtc/sessions", &headers, OFFER.as_bytes());
+    assert_eq!(other.status, 201, "{}", other.text());
 }
 
 #[test]

@@ -38,6 +38,10 @@ impl Server {
                             .get("x-operator")
                             .is_some_and(|word| word == "sesame")
                     });
+                    let operators = operators.client_address(|request| {
+                        let client = request.headers().get("x-client")?;
+                        client.to_str().ok()?.parse().ok()
+                    });
                     App::new()
                         .configure(operators.configure())
                         .configure(actix_rtc::web::health(&app))

@@ -3,6 +3,9 @@
 #![cfg(feature = "chaos")]
 
 mod bed;
+mod life;
+mod limits;
 mod matrix;
+mod messages;
 mod transfer;
 mod workers;

@@ -1,0 +1,176 @@
+//! The end of runtimes: drained, shut down from anywhere, told by signals.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use actix_rtc::{GatherOptions, OpenError, Runtime, SessionState};
+
+use crate::bed::{Pair, config, start, within};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The smallest executor: no timers, no reactor.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => std::thread::park_timeout(LIMIT),
+        }
+    }
+}
+
+#[test]
+fn shutdown_joins_the_threads_from_sync_code() {
+    let rtc = start(config(3));
+    let session = rtc.session(GatherOptions::default()).unwrap();
+    assert!(rtc.shutdown(LIMIT));
+    assert!(rtc.shutdown(LIMIT), "again");
+    // Nobody waits for ever.
+    block_on(session.closed());
+    assert_eq!(session.state(), SessionState::Closed);
+    assert!(session.failure().is_none(), "a shutdown is no failure");
+    let refused = rtc.session(GatherOptions::default()).unwrap_err();
+    assert_eq!(refused, OpenError::Draining);
+}
+
+#[tokio::test]
+async fn shutdown_joins_the_threads_from_async_code() {
+    let rtc = start(config(2));
+    let pair = Pair::new(&rtc);
+    pair.connect().await;
+    assert!(within(rtc.shut_down(LIMIT)).await);
+    assert!(within(rtc.shut_down(LIMIT)).await, "again");
+    assert!(rtc.shutdown(LIMIT), "and so");
+    within(pair.answerer.closed()).await;
+}
+
+/// A worker's thread cannot wait for itself.
+#[test]
+fn shutdown_in_a_callback_does_not_hang() {
+    let (sender, receiver) = mpsc::channel();
+    let rtc = Arc::new(std::sync::OnceLock::<Runtime>::new());
+    let inside = rtc.clone();
+    let started = Runtime::builder()
+        .config(config(1))
+        .on_data_channel(move |_| {
+            let (sender, rtc) = (sender.clone(), inside.get().unwrap().clone());
+            async move {
+                let at_once = rtc.shutdown(Duration::from_secs(3_600));
+                sender.send(at_once).unwrap();
+            }
+        })
+        .start()
+        .unwrap();
+    rtc.set(started.clone()).unwrap();
+    let tokio = tokio::runtime::Runtime::new().unwrap();
+    tokio.block_on(async {
+        let pair = Pair::new(&started);
+        pair.connect().await;
+        let options = Default::default();
+        let _channel = within(pair.dialler.create_data_channel("x", options)).await;
+        within(pair.answerer.closed()).await;
+    });
+    assert!(!receiver.recv_timeout(LIMIT).unwrap());
+    assert!(
+        started.shutdown(LIMIT),
+        "the threads have ended all the same"
+    );
+}
+
+/// Without a timer, without a reactor, and without a registry.
+#[test]
+fn a_drain_works_from_any_thread_and_closes_every_session() {
+    let rtc = start(config(2));
+    let sessions: Vec<_> = (0..4)
+        .map(|_| rtc.session(GatherOptions::default()).unwrap())
+        .collect();
+    block_on(rtc.drain(Duration::from_millis(20)));
+    assert_eq!(rtc.session_count(), 0);
+    for session in &sessions {
+        assert_eq!(session.state(), SessionState::Closed);
+    }
+    assert!(rtc.shutdown(LIMIT));
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_sessions_that_end_by_themselves() {
+    let rtc = start(config(1));
+    let session = rtc.session(GatherOptions::default()).unwrap();
+    let draining = rtc.clone();
+    let drained = tokio::spawn(async move { draining.drain(Duration::from_secs(3_600)).await });
+    within(async {
+        while !rtc.is_draining() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!drained.is_finished());
+    session.begin_close();
+    within(drained).await.unwrap();
+}
+
+/// Scenario 29, with the program itself.
+#[test]
+fn sigterm_and_sigint_drain_the_program_and_it_exits_with_0() {
+    for signal in ["TERM", "INT"] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_actix-rtc"))
+            .args(["serve", "--bind", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(program.stdout.take().unwrap()).lines();
+        let first = said.next().unwrap().unwrap();
+        let at = first.strip_prefix("open http://").unwrap();
+        let at = at.trim_end_matches('/').to_owned();
+        assert_eq!(request(&at, "GET", "/readyz", "").0, 200);
+        let offer = include_str!("../../src/sdp/testdata/chromium.sdp");
+        let (status, head) = request(&at, "POST", "/rtc/sessions", offer);
+        assert_eq!(status, 201, "{head}");
+        let location = head.lines().find_map(|l| l.strip_prefix("location: "));
+        let location = location.unwrap().to_owned();
+        let id = program.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.unwrap().success());
+        assert!(said.any(|line| line.unwrap() == "draining"));
+        // The old session may end in peace; new ones go elsewhere.
+        assert_eq!(request(&at, "GET", "/readyz", "").0, 503);
+        assert_eq!(request(&at, "GET", "/healthz", "").0, 200);
+        assert_eq!(request(&at, "POST", "/rtc/sessions", offer).0, 503);
+        assert_eq!(request(&at, "DELETE", &location, "").0, 200);
+        let status = program.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// Status and head of the answer, in lower case.
+fn request(at: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let head = answer.split("\r\n\r\n").next().unwrap();
+    (status, head.replace("\r\n", "\n").to_ascii_lowercase())
+}

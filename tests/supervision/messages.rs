@@ -1,0 +1,257 @@
+//! For applications made of actors: all that handles do, as messages; events as messages; and what
+//! is logged says which session it is about.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_rtc::chaos::{Fault, Moment};
+use actix_rtc::commands::{
+    Accept, AcceptDataChannel, AddRemoteCandidate, CloseSession, CloseTransport, CreateDataChannel,
+    ExportKeyingMaterial, Gather, GetDtlsParameters, GetIceParameters, GetIceStats,
+    GetLocalCandidates, GetSctpStats, GetStates, GetStats, NewIceParameters, Offer, RestartIce,
+    SetAnswer, SetIceRole, StartDtls, StartIce, StartSctp, Subscribe, Trickle, WaitConnected,
+};
+use actix_rtc::{
+    ActorKind, DtlsTransportState, Event, GatherOptions, IceError, IceRole, IceTransportEvent,
+    IceTransportState, Message as ChannelMessage, SctpTransport, SctpTransportState, Session,
+    SessionEvent, SessionState, TransportEvent, Trickled,
+};
+
+use crate::bed::{config, dialling, start, within};
+
+/// Hears of sessions, as any actor can.
+struct Listener {
+    heard: tokio::sync::mpsc::UnboundedSender<TransportEvent>,
+}
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+}
+
+impl Handler<TransportEvent> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, event: TransportEvent, _: &mut Context<Self>) {
+        let _ = self.heard.send(event);
+    }
+}
+
+type Heard = tokio::sync::mpsc::UnboundedReceiver<TransportEvent>;
+
+fn listener() -> (Addr<Listener>, Heard) {
+    let (heard, events) = tokio::sync::mpsc::unbounded_channel();
+    (Listener { heard }.start(), events)
+}
+
+#[actix::test]
+async fn a_session_can_be_run_by_messages_alone() {
+    let rtc = start(config(2));
+    let (a, b) = (
+        rtc.session(dialling()).unwrap(),
+        rtc.session(GatherOptions::default()).unwrap(),
+    );
+    let (dialler, answerer) = (a.supervisor(), b.supervisor());
+    let (listener, mut heard) = listener();
+    within(answerer.send(Subscribe(listener.recipient())))
+        .await
+        .unwrap();
+    within(async {
+        let offer = dialler.send(Offer).await.unwrap().unwrap();
+        let answer = answerer.send(Accept(offer)).await.unwrap().unwrap();
+        dialler.send(SetAnswer(answer)).await.unwrap().unwrap();
+        dialler.send(WaitConnected).await.unwrap().unwrap();
+        answerer.send(WaitConnected).await.unwrap().unwrap();
+        let ours = dialler.send(CreateDataChannel::new("chat")).await.unwrap();
+        let theirs = answerer.send(AcceptDataChannel).await.unwrap().unwrap();
+        let ours = ours.unwrap();
+        ours.send("by message").await.unwrap();
+        assert_eq!(
+            theirs.recv().await,
+            Some(ChannelMessage::text("by message"))
+        );
+
+        let fragment = dialler.send(RestartIce).await.unwrap().unwrap();
+        let restarted = answerer.send(Trickle(fragment)).await.unwrap().unwrap();
+        let Trickled::Restarted(answer) = restarted else {
+            panic!("no restart");
+        };
+        dialler.send(Trickle(answer)).await.unwrap().unwrap();
+        theirs.send("after a restart").await.unwrap();
+        assert!(ours.recv().await.is_some());
+
+        let stats = answerer.send(GetStats).await.unwrap().unwrap();
+        assert_eq!(stats.state, "connected");
+        assert!(!dialler.send(GetLocalCandidates).await.unwrap().is_empty());
+        let pairs = dialler.send(GetIceStats).await.unwrap().unwrap().pairs;
+        assert!(!pairs.is_empty());
+        dialler.send(GetSctpStats).await.unwrap().unwrap();
+        // This engine has no exporter, and says so.
+        let export = ExportKeyingMaterial {
+            label: "test".into(),
+            context: bytes::Bytes::new(),
+            length: 16,
+        };
+        assert!(dialler.send(export).await.unwrap().is_err());
+
+        dialler.send(CloseTransport(ActorKind::Sctp)).await.unwrap();
+        let states = dialler.send(GetStates).await.unwrap().unwrap();
+        assert_eq!(states.sctp, SctpTransportState::Closed);
+        answerer.send(CloseSession).await.unwrap();
+    })
+    .await;
+    assert_eq!(b.state(), SessionState::Closed);
+    let mut states = Vec::new();
+    while let Ok(event) = heard.try_recv() {
+        assert_eq!(&event.session, b.id());
+        if let Event::Session(SessionEvent::StateChange(state)) = event.event {
+            states.push(state);
+        }
+    }
+    assert_eq!(states.first(), Some(&SessionState::Connecting));
+    assert!(states.contains(&SessionState::Connected));
+    assert_eq!(states.last(), Some(&SessionState::Closed));
+    within(a.close()).await;
+    // An ended session answers as a closed one does, or not at all.
+    if let Ok(answer) = answerer.send(NewIceParameters).await {
+        assert_eq!(answer, Err(IceError::Closed));
+    }
+}
+
+#[actix::test]
+async fn the_four_transports_can_be_started_by_messages() {
+    let rtc = start(config(1));
+    let sessions = [
+        rtc.session(dialling()).unwrap(),
+        rtc.session(GatherOptions::default()).unwrap(),
+    ];
+    let [a, b] = sessions.each_ref().map(Session::supervisor);
+    within(async {
+        b.send(SetIceRole(IceRole::Controlled)).await.unwrap();
+        for side in [&a, &b] {
+            side.send(Gather(Some(vec![]))).await.unwrap().unwrap();
+        }
+        for (near, far) in [(&a, &b), (&b, &a)] {
+            for candidate in far.send(GetLocalCandidates).await.unwrap() {
+                near.send(AddRemoteCandidate(Some(candidate)))
+                    .await
+                    .unwrap();
+            }
+            near.send(AddRemoteCandidate(None)).await.unwrap();
+        }
+        let start = async |near: &Addr<_>, far: &Addr<actix_rtc::SessionSupervisor>| {
+            let near: &Addr<actix_rtc::SessionSupervisor> = near;
+            let ice = far.send(GetIceParameters).await.unwrap().unwrap();
+            let dtls = far.send(GetDtlsParameters).await.unwrap().unwrap();
+            near.send(StartIce(ice)).await.unwrap().unwrap();
+            near.send(StartDtls(dtls)).await.unwrap().unwrap();
+            let sctp = StartSctp {
+                capabilities: SctpTransport::capabilities(),
+                port: None,
+            };
+            near.send(sctp).await.unwrap().unwrap();
+        };
+        tokio::join!(start(&a, &b), start(&b, &a));
+        let states = a.send(GetStates).await.unwrap().unwrap();
+        assert_eq!(states.dtls, DtlsTransportState::Connected);
+        assert_eq!(states.sctp, SctpTransportState::Connected);
+    })
+    .await;
+}
+
+/// An error event comes before the state change that it causes, and both before any call returns
+/// that waits.
+#[actix::test]
+async fn an_actor_hears_the_error_before_the_state_and_before_a_waiting_call_returns() {
+    let rtc = start(config(1));
+    let session = rtc.session(GatherOptions::default()).unwrap();
+    let (only_ice, mut ice) = listener();
+    session.ice().subscribe(only_ice.recipient());
+    session.gatherer().gather(Some(vec![])).await.unwrap();
+    let transport = session.ice().clone();
+    // Nobody answers there.
+    let remote = actix_rtc::IceParameters {
+        username_fragment: "nobody".into(),
+        password: "0123456789abcdefghijkl".into(),
+        ice_lite: false,
+    };
+    let waiting = tokio::spawn(async move {
+        let result = transport.start(remote).await;
+        (result, transport.state())
+    });
+    within(async {
+        while session.ice().state() == IceTransportState::New {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // No remote candidate will ever come: ICE fails at once.
+    session.ice().add_remote_candidate(None);
+    let (result, state) = within(waiting).await.unwrap();
+    let Err(IceError::Failed(failure)) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(state, IceTransportState::Failed);
+    let mut heard = Vec::new();
+    within(async {
+        loop {
+            // An event of another transport would not match.
+            let Event::Ice(event) = ice.recv().await.unwrap().event else {
+                panic!("not of ICE");
+            };
+            let last = event == IceTransportEvent::StateChange(IceTransportState::Failed);
+            heard.push(event);
+            if last {
+                break;
+            }
+        }
+    })
+    .await;
+    let error = IceTransportEvent::Error(failure);
+    assert_eq!(heard[heard.len() - 2], error, "{heard:?}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[actix::test]
+async fn what_is_logged_of_a_failure_says_whose_it_is() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(move || writer.clone())
+        .finish();
+    // The other tests of this program log into it, too.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let rtc = start(config(1));
+    let session = rtc.session(GatherOptions::default()).unwrap();
+    for (actor, word) in [(ActorKind::Ice, "restarting"), (ActorKind::Sctp, "panic")] {
+        session.inject(actor, Fault::Panic, Moment::Now);
+        within(async {
+            loop {
+                let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+                let of_it = |line: &&str| line.contains(session.id().as_str());
+                let said = text.lines().filter(of_it);
+                if said.into_iter().any(|line| line.contains(word)) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+}
