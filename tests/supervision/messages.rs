@@ -181,7 +181,7 @@ async fn an_actor_hears_the_error_before_the_state_and_before_a_waiting_call_ret
         (result, transport.state())
     });
     within(async {
-        while session.ice().state() == IceTransportState::New {
+        while session.ice().remote_parameters().is_none() {
             tokio::task::yield_now().await;
         }
     })
