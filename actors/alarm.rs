@@ -51,6 +51,16 @@ struct Watch {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
+impl Watch {
+    fn set(&mut self, at: Instant) {
+        self.armed = Some(at);
+        match self.sleep.as_mut() {
+            Some(sleep) => sleep.as_mut().reset(at.into()),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at.into()))),
+        }
+    }
+}
+
 impl<A: OnAlarm> ActorFuture<A> for Watch {
     type Output = ();
 
@@ -62,20 +72,20 @@ impl<A: OnAlarm> ActorFuture<A> for Watch {
     ) -> Poll<()> {
         let this = &mut *self;
         while let Some(deadline) = this.deadline.get() {
-            if this.armed != Some(deadline) {
-                this.armed = Some(deadline);
-                match this.sleep.as_mut() {
-                    Some(sleep) => sleep.as_mut().reset(deadline.into()),
-                    None => {
-                        this.sleep = Some(Box::pin(tokio::time::sleep_until(deadline.into())));
-                    }
-                }
+            // A deadline that moves ahead, as it does with each packet, costs nothing: the timer
+            // rings at the old one, and is set to the new one then.
+            if this.armed.is_none_or(|armed| deadline < armed) {
+                this.set(deadline);
             }
             let Some(sleep) = this.sleep.as_mut() else {
                 break;
             };
             if sleep.as_mut().poll(cx).is_pending() {
                 break;
+            }
+            if this.armed.is_some_and(|armed| armed < deadline) {
+                this.set(deadline);
+                continue;
             }
             this.deadline.set(None);
             this.armed = None;

@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod gatherer;
 mod guard;
+mod heap;
 mod ice;
 mod link;
 mod mailbox;
@@ -32,6 +33,7 @@ mod state;
 pub mod stats;
 mod supervisor;
 mod tcp;
+mod turn;
 #[cfg(feature = "web")]
 pub mod web;
 mod worker;
@@ -68,8 +70,8 @@ pub use proto::ice::{
     Role as IceRole, SelectedPair,
 };
 pub use proto::sctp::{
-    Capabilities as SctpCapabilities, ChannelOptions as DataChannelOptions, Message,
-    OpenError as ChannelOpenError,
+    Capabilities as SctpCapabilities, ChannelError, ChannelOptions as DataChannelOptions, Message,
+    OpenError as ChannelOpenError, Priority,
 };
 pub use registry::SessionRegistry;
 pub use runtime::{OpenError, Runtime, RuntimeBuilder, StartError};

@@ -200,6 +200,7 @@ impl RuntimeBuilder {
     /// When the settings contradict one another, a port is taken, or the system gives no thread.
     pub fn start(self) -> Result<Runtime, StartError> {
         self.config.check()?;
+        crate::heap::keep_freed_memory();
         let config = Arc::new(self.config);
         let metrics = if self.no_metrics {
             Metrics::none(config.workers)

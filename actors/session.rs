@@ -179,6 +179,21 @@ impl Session {
         self.scope().events.subscribe_actor(recipient, None);
     }
 
+    /// Runs a future on the session's worker thread, beside its actors: messages of its channels
+    /// reach it there without changing the thread, which is the fastest that there is. It may
+    /// await, but must not block. `f` gets a handle of the session; while it holds it, the session
+    /// stays open.
+    pub fn spawn<F, Fut>(&self, f: F)
+    where
+        F: FnOnce(Session) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        let session = self.clone();
+        self.scope().worker.spawn_fn(move || {
+            actix_rt::spawn(f(session));
+        });
+    }
+
     /// Opens a data channel: see [`SctpTransport::create_data_channel`].
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub(crate) enum Start {
         mailbox: Mailbox<SctpActor>,
         below: Address<DtlsActor>,
         lease: WeakLease,
-        incoming: mpsc::UnboundedSender<DataChannel>,
+        incoming: mpsc::Sender<DataChannel>,
     },
 }
 

@@ -168,7 +168,9 @@ impl fmt::Debug for Segments {
 /// Datagrams are written straight into one buffer, so a batch costs one allocation.
 #[derive(Debug)]
 pub struct Coalescer {
+    /// `filled` bytes of datagrams, then space that was written to before: it is not zeroed again.
     buffer: BytesMut,
+    filled: usize,
     done: Vec<Segments>,
     segment_size: usize,
     count: usize,
@@ -183,6 +185,7 @@ impl Default for Coalescer {
     fn default() -> Self {
         Coalescer {
             buffer: BytesMut::new(),
+            filled: 0,
             done: Vec::new(),
             segment_size: 0,
             count: 0,
@@ -194,43 +197,51 @@ impl Default for Coalescer {
 impl Coalescer {
     /// Adds one datagram; an empty one is ignored.
     pub fn push(&mut self, datagram: &[u8]) {
-        if datagram.is_empty() {
-            return;
-        }
-        self.begin(datagram.len());
-        self.buffer.extend_from_slice(datagram);
-        self.end(datagram.len());
+        self.push_with(datagram.len(), |space| {
+            space.copy_from_slice(datagram);
+            Some(datagram.len())
+        });
     }
 
     /// Adds one datagram that `write` puts into the given space of `capacity` bytes; it returns
     /// how many it wrote, `None` for nothing.
     pub fn push_with(&mut self, capacity: usize, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
-        let start = self.buffer.len();
-        if self.buffer.capacity() - start < capacity {
-            // Room for a whole batch at once instead of one reallocation per datagram.
-            self.buffer
-                .reserve(capacity.max(MAX_BYTES - start.min(MAX_BYTES)));
+        let start = self.filled;
+        let end = start + capacity;
+        if self.buffer.len() < end {
+            if self.buffer.capacity() < end {
+                // Room for a whole batch at once instead of one reallocation per datagram.
+                self.buffer.truncate(start);
+                self.buffer
+                    .reserve(capacity.max(MAX_BYTES - start.min(MAX_BYTES)));
+            }
+            self.buffer.resize(end, 0);
         }
-        self.buffer.resize(start + capacity, 0);
-        let written = write(&mut self.buffer[start..]).unwrap_or(0).min(capacity);
-        self.buffer.truncate(start + written);
+        let written = write(&mut self.buffer[start..end]);
+        let written = written.unwrap_or(0).min(capacity);
         if written == 0 {
             return;
         }
         if !self.fits(written) {
             let datagram = self.buffer.split_off(start);
             self.finish();
-            self.segment_size = written;
             self.buffer = datagram;
-        } else if self.count == 0 {
+        }
+        if self.count == 0 {
             self.segment_size = written;
         }
-        self.end(written);
+        self.filled += written;
+        self.count += 1;
+        if written < self.segment_size {
+            // Only the last segment may be shorter.
+            self.finish();
+        }
     }
 
-    /// Takes what was added, in order.
+    /// Takes what was added, in order. No buffer is kept.
     pub fn take(&mut self) -> Vec<Segments> {
         self.finish();
+        self.buffer = BytesMut::new();
         std::mem::take(&mut self.done)
     }
 
@@ -246,27 +257,11 @@ impl Coalescer {
                 && self.count * self.segment_size + len <= MAX_BYTES)
     }
 
-    fn begin(&mut self, len: usize) {
-        if !self.fits(len) {
-            self.finish();
-        }
-        if self.count == 0 {
-            self.segment_size = len;
-        }
-    }
-
-    fn end(&mut self, len: usize) {
-        self.count += 1;
-        if len < self.segment_size {
-            // Only the last segment may be shorter.
-            self.finish();
-        }
-    }
-
     fn finish(&mut self) {
         if self.count > 0 {
-            let contents = self.buffer.split().freeze();
-            self.done.push(Segments::new(contents, self.segment_size));
+            let contents = self.buffer.split_to(std::mem::take(&mut self.filled));
+            self.done
+                .push(Segments::new(contents.freeze(), self.segment_size));
             self.count = 0;
         }
     }

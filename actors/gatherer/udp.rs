@@ -160,7 +160,14 @@ impl Udp {
                 Poll::Pending => return Poll::Ready(Ok(())),
             }
             match self.receive(out) {
-                Ok(()) => {}
+                // Some buffers are left, so nothing else is there. To say so saves the system
+                // call that would find out; the next datagram makes the socket readable again.
+                Ok(received) if received < RECEIVE_BUFFERS.min(quinn_udp::BATCH_SIZE) => {
+                    let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                    let _ = self.socket.try_io(Interest::READABLE, nothing);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -170,7 +177,8 @@ impl Udp {
         Poll::Ready(Ok(()))
     }
 
-    fn receive(&self, out: &mut Vec<(Path, Segments)>) -> io::Result<()> {
+    /// Returns how many buffers were filled.
+    fn receive(&self, out: &mut Vec<(Path, Segments)>) -> io::Result<usize> {
         with_space(|space| {
             let mut metas = [RecvMeta::default(); RECEIVE_BUFFERS];
             let mut buffers = space.chunks_mut(RECEIVE_SIZE).map(IoSliceMut::new);
@@ -188,7 +196,7 @@ impl Udp {
                 let contents = Bytes::copy_from_slice(&buffer[..meta.len]);
                 out.push((path, Segments::new(contents, meta.stride)));
             }
-            Ok(())
+            Ok(received)
         })
     }
 

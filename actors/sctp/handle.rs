@@ -37,7 +37,7 @@ pub struct SctpTransport {
 #[derive(Clone, Debug)]
 pub(crate) struct SctpParts {
     pub(crate) actor: Address<SctpActor>,
-    incoming: Arc<Mutex<mpsc::UnboundedReceiver<DataChannel>>>,
+    incoming: Arc<Mutex<mpsc::Receiver<DataChannel>>>,
 }
 
 impl SctpParts {
@@ -61,7 +61,8 @@ impl SctpTransport {
         }
         claim(&scope.sctp.taken)?;
         let (actor, mailbox) = Mailbox::new();
-        let (sender, incoming) = mpsc::unbounded_channel();
+        let waiting = usize::from(scope.config.sctp.max_channels).max(1);
+        let (sender, incoming) = mpsc::channel(waiting);
         scope.supervisor.do_send(supervisor::Start::Sctp {
             mailbox,
             below: dtls.actor.clone(),
@@ -242,7 +243,8 @@ impl SctpTransport {
         answer.await.unwrap_or_default()
     }
 
-    /// The next channel that the peer opens; `None` when the transport is closed.
+    /// The next channel that the peer opens; `None` when the transport is closed. As many wait to
+    /// be accepted as there may be channels at once; further ones are closed.
     pub async fn accept(&self) -> Option<DataChannel> {
         self.parts.accept().await
     }

@@ -7,6 +7,7 @@ pub(crate) mod metrics;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -32,6 +33,7 @@ use crate::sctp::messages::{GetChannels, GetStats, Open, Start, Wake};
 use crate::state::SctpTransportState;
 use crate::stats::ChannelStats;
 use crate::supervisor::StateChanged;
+use crate::turn::{OnTurn, Turn};
 
 /// See the [module](self).
 pub(crate) struct SctpActor {
@@ -42,6 +44,7 @@ pub(crate) struct SctpActor {
     lease: WeakLease,
     association: Association,
     alarm: Alarm,
+    turn: Turn,
     port: Arc<Port>,
     /// What `start` was given.
     remote: Option<(Capabilities, u16)>,
@@ -49,24 +52,29 @@ pub(crate) struct SctpActor {
     dtls_client: Option<bool>,
     begun: bool,
     channels: HashMap<ChannelId, Attached>,
-    /// Channels with bytes that are not acknowledged: only those are looked at.
+    /// Channels with messages that wait in the association: only those are looked at.
     sending: Vec<ChannelId>,
     /// The sum of what all channels hold.
     held: usize,
-    incoming: mpsc::UnboundedSender<DataChannel>,
+    /// As many as there may be at once; those that the application lets wait longer are closed.
+    incoming: mpsc::Sender<DataChannel>,
     closing: bool,
     /// What all channels hold, in the process's gauge.
     buffered: Share,
     exported: metrics::Exported,
 }
 
-/// A channel, and how many bytes the association still holds of what it was given for it.
+/// A channel, and how much the association still holds back of what it was given for it.
 struct Attached {
     shared: Arc<Shared>,
-    held: usize,
+    held_messages: usize,
+    held_bytes: usize,
     /// In the gauge of channels.
     counted: Option<Share>,
 }
+
+/// How an inbox is filled: [`Shared::fill`] or [`Shared::fill_with_all`].
+type Fill = fn(&Shared, &mut dyn FnMut() -> Option<Message>) -> (usize, usize);
 
 impl SctpActor {
     pub(crate) fn new(
@@ -75,7 +83,7 @@ impl SctpActor {
         dtls: Neighbour<SctpToDtls>,
         supervisor: Recipient<StateChanged>,
         lease: WeakLease,
-        incoming: mpsc::UnboundedSender<DataChannel>,
+        incoming: mpsc::Sender<DataChannel>,
         exit: Exit,
     ) -> SctpActor {
         let mut config = scope.config.sctp.clone();
@@ -84,6 +92,7 @@ impl SctpActor {
         SctpActor {
             association: Association::new(config, scope.random()),
             alarm: Alarm::start(ctx),
+            turn: Turn::start(ctx),
             port: Arc::new(Port::new(
                 Address::of(ctx, &scope),
                 scope.metrics.sctp.backpressure.clone(),
@@ -154,10 +163,9 @@ impl SctpActor {
             while let Some(packet) = self.association.poll_transmit(now) {
                 packets.push(packet);
             }
-            let Some(event) = self.association.poll_event() else {
+            if !self.drain_events(ctx) {
                 break;
-            };
-            self.handle_event(ctx, event);
+            }
         }
         if !packets.is_empty() {
             let bytes = packets.iter().map(Bytes::len).sum();
@@ -169,6 +177,17 @@ impl SctpActor {
         let metrics = &self.scope.metrics.sctp;
         self.exported.sync(metrics, now, &self.association);
         self.alarm.set(self.association.poll_timeout());
+        self.turn.cancel();
+    }
+
+    /// Returns whether there were any.
+    fn drain_events(&mut self, ctx: &mut Context<Self>) -> bool {
+        let mut some = false;
+        while let Some(event) = self.association.poll_event() {
+            some = true;
+            self.handle_event(ctx, event);
+        }
+        some
     }
 
     fn handle_event(&mut self, ctx: &mut Context<Self>, event: Event) {
@@ -179,7 +198,7 @@ impl SctpActor {
             }
             Event::ChannelIncoming(id) => self.accept(id),
             Event::ChannelOpen(id) => self.channel_state(id, DataChannelState::Open, None),
-            Event::Readable(id) => self.deliver(id),
+            Event::Readable(id) => self.deliver(id, Shared::fill),
             Event::ChannelClosing(id) => self.channel_state(id, DataChannelState::Closing, None),
             Event::ChannelClosed(id, error) => self.forget(id, error),
             // The handles keep their own accounts.
@@ -209,7 +228,8 @@ impl SctpActor {
         self.scope.sctp.add_channel(shared.clone());
         let attached = Attached {
             shared: shared.clone(),
-            held: 0,
+            held_messages: 0,
+            held_bytes: 0,
             counted: self
                 .scope
                 .metrics
@@ -229,8 +249,10 @@ impl SctpActor {
         };
         self.channel_state(id, DataChannelState::Open, None);
         let label = channel.label();
-        // Nobody accepts channels: it closes as the handle is dropped.
-        let _ = self.incoming.send(channel);
+        if let Err(error) = self.incoming.try_send(channel) {
+            // Nobody accepts channels: it closes as the handle is dropped.
+            tracing::debug!(%error, "incoming channel not taken");
+        }
         self.scope
             .events
             .send(SessionEvent::Sctp(SctpTransportEvent::DataChannel {
@@ -255,47 +277,44 @@ impl SctpActor {
     }
 
     fn forget(&mut self, id: ChannelId, error: Option<ChannelError>) {
-        self.deliver(id);
+        // The association forgets the channel when it is read to the end: it must not wait for an
+        // application that may never read. There is no more than the receive window.
+        self.deliver(id, Shared::fill_with_all);
         self.channel_state(id, DataChannelState::Closed, error);
         if let Some(attached) = self.channels.remove(&id) {
-            self.held -= attached.held;
+            self.held -= attached.held_bytes;
         }
         self.scope.sctp.remove_channel(id);
     }
 
-    /// Moves what has arrived to the application, as far as its inbox has room: what stays behind
+    /// Moves what has arrived to the application. What its inbox has no room for stays behind and
     /// closes the receive window.
-    fn deliver(&mut self, id: ChannelId) {
+    fn deliver(&mut self, id: ChannelId, fill: Fill) {
         let Some(attached) = self.channels.get(&id) else {
             return;
         };
-        let (mut count, mut bytes) = (0, 0);
-        while attached.shared.has_room() {
-            let Some(message) = self.association.recv(now(), id) else {
-                break;
-            };
-            count += 1;
-            bytes += message.len() as u64;
-            attached.shared.deliver(message);
-        }
+        let now = now();
+        let association = &mut self.association;
+        let (count, bytes) = fill(&attached.shared, &mut || association.recv(now, id));
         if count > 0 {
             self.scope.touch();
             let metrics = &self.scope.metrics.sctp;
-            metrics.messages(Direction::In, count, bytes);
+            metrics.messages(Direction::In, count as u64, bytes as u64);
         }
     }
 
-    fn send(&mut self, id: ChannelId, message: Message) {
+    fn send(&mut self, now: Instant, id: ChannelId, message: Message) {
         let size = message.len();
         let Some(attached) = self.channels.get_mut(&id) else {
             return;
         };
-        match self.association.send(now(), id, message) {
+        match self.association.send(now, id, message) {
             Ok(()) => {
-                if attached.held == 0 {
+                if attached.held_messages == 0 {
                     self.sending.push(id);
                 }
-                attached.held += size;
+                attached.held_messages += 1;
+                attached.held_bytes += size;
                 self.held += size;
                 let metrics = &self.scope.metrics.sctp;
                 metrics.messages(Direction::Out, 1, size as u64);
@@ -303,12 +322,12 @@ impl SctpActor {
             // It began to close while the message was on its way here.
             Err(error) => {
                 tracing::debug!(%error, "message not sent");
-                attached.shared.released(size);
+                attached.shared.released(1, size);
             }
         }
     }
 
-    /// Gives room back for what was acknowledged.
+    /// Gives room back for what the association has taken.
     fn release(&mut self) {
         let (association, channels) = (&self.association, &mut self.channels);
         let total = &mut self.held;
@@ -316,24 +335,25 @@ impl SctpActor {
             let Some(attached) = channels.get_mut(id) else {
                 return false;
             };
-            let held = association.buffered_amount(*id);
-            if held < attached.held {
-                attached.shared.released(attached.held - held);
-                *total -= attached.held - held;
-                attached.held = held;
-            }
-            held > 0
+            let messages = association.queued_messages(*id);
+            let bytes = association.buffered_amount(*id);
+            let fewer = attached.held_messages - messages;
+            attached.shared.released(fewer, attached.held_bytes - bytes);
+            *total -= attached.held_bytes - bytes;
+            (attached.held_messages, attached.held_bytes) = (messages, bytes);
+            messages > 0
         });
         self.buffered.set(self.held as f64);
     }
 
     fn run_commands(&mut self) {
         self.scope.touch();
+        let now = now();
         for command in self.port.take() {
             match command {
-                Command::Send(id, message) => self.send(id, message),
-                Command::Resume(id) => self.deliver(id),
-                Command::Close(id) => self.association.close_channel(now(), id),
+                Command::Send(id, message) => self.send(now, id, message),
+                Command::Resume(id) => self.deliver(id, Shared::fill),
+                Command::Close(id) => self.association.close_channel(now, id),
             }
         }
     }
@@ -359,6 +379,12 @@ metered!(
 
 impl Supervised for SctpActor {}
 
+impl OnTurn for SctpActor {
+    fn on_turn(&mut self, ctx: &mut Context<Self>) {
+        self.drain(ctx);
+    }
+}
+
 impl OnAlarm for SctpActor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         self.association.handle_timeout(now());
@@ -380,10 +406,13 @@ impl Handler<DtlsToSctp> for SctpActor {
                 let bytes = packets.iter().map(Bytes::len).sum();
                 let metrics = self.scope.metrics.actor(ActorKind::Sctp);
                 metrics.traffic(Direction::In, packets.len(), bytes);
-                for packet in packets {
-                    self.association.handle_packet(now, packet);
-                }
+                self.association.handle_packets(now, packets);
                 drop(permit);
+                // The application may answer what it is given, and the acknowledgement travels
+                // with its answer then.
+                self.drain_events(ctx);
+                self.turn.ask();
+                return;
             }
             DtlsToSctp::Connected { client } => {
                 self.dtls_client = Some(client);

@@ -94,6 +94,8 @@ pub(super) struct Channel {
     /// The peer is known to have opened it: messages need not stay behind the OPEN.
     opened: bool,
     queue: VecDeque<Queued>,
+    /// Messages of the application in the queue, and their bytes.
+    queued_messages: usize,
     buffered: usize,
     pub(super) low_threshold: usize,
     /// A sender was told to wait.
@@ -129,6 +131,7 @@ impl Channel {
             incoming: false,
             opened: false,
             queue: VecDeque::new(),
+            queued_messages: 0,
             buffered: 0,
             low_threshold: 0,
             waiting: false,
@@ -173,6 +176,11 @@ impl Channel {
         self.buffered
     }
 
+    /// Messages of the application that the association has not taken.
+    pub(super) fn queued_messages(&self) -> usize {
+        self.queued_messages
+    }
+
     pub(super) fn has_queued(&self) -> bool {
         !self.queue.is_empty()
     }
@@ -194,6 +202,7 @@ impl Channel {
         let lifetime = self.options.max_packet_lifetime;
         let deadline = lifetime.map(|millis| now + Duration::from_millis(millis.into()));
         self.buffered += size;
+        self.queued_messages += 1;
         self.messages_sent += 1;
         self.bytes_sent += size as u64;
         self.queue.push_back(Queued {
@@ -223,6 +232,7 @@ impl Channel {
         let before = self.buffered;
         let queued = self.queue.pop_front()?;
         self.buffered -= queued.size;
+        self.queued_messages -= usize::from(queued.ppid != Ppid::Dcep);
         // W3C WebRTC: `bufferedAmount` falls to or below the threshold.
         let low = before > self.low_threshold && self.buffered <= self.low_threshold;
         let writable = self.waiting && (self.queue.is_empty() || self.cost() <= limit / 2);
@@ -238,6 +248,7 @@ impl Channel {
 
     pub(super) fn clear_queue(&mut self) {
         self.queue.clear();
+        self.queued_messages = 0;
         self.buffered = 0;
     }
 

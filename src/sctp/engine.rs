@@ -30,6 +30,15 @@ pub(super) struct Delivery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Blocked;
 
+/// A complete message from the peer.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) ppid: Ppid,
+    pub(super) contents: Bytes,
+    /// In how many DATA chunks it came.
+    pub(super) chunks: usize,
+}
+
 /// An established association.
 pub(super) struct Engine {
     endpoint: Endpoint,
@@ -151,14 +160,18 @@ impl Engine {
 
     /// The next complete message of a stream. sctp-proto keeps the fragments to itself, so that
     /// they are put together in one buffer here: the only copy on the way in.
-    pub(super) fn read(&mut self, stream: u16) -> Option<(Ppid, Bytes)> {
+    pub(super) fn read(&mut self, stream: u16) -> Option<Received> {
         let mut message = self.association.stream(stream).ok()?.read_sctp().ok()??;
         let length = message.len();
         let contents = message
             .next(length)
             .map(|chunk| chunk.bytes)
             .unwrap_or_default();
-        Some((message.ppi, contents))
+        Some(Received {
+            ppid: message.ppi,
+            contents,
+            chunks: message.chunks.len(),
+        })
     }
 
     /// What was written to the stream and is not acknowledged, in bytes.

@@ -5,11 +5,13 @@ use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use sctp_proto::PayloadProtocolIdentifier as Ppid;
 
 use super::config::Config;
 use super::engine::{self, Engine};
 use super::flight::Flight;
 use super::handshake::{Handshake, Ports, Progress};
+use super::held::Held;
 use super::inbound::{self, Control, Sorted};
 use super::outbound::{self, Contents};
 use super::packet::{Chunks, Header, cause, first_cause, kind, u16_at, u32_at};
@@ -42,6 +44,7 @@ pub(super) struct Established {
     engine_window: u32,
     /// What sctp-proto held at the last SACK.
     partial: u32,
+    held: Held,
     advertised: u32,
     /// The cumulative TSN of our last SACK.
     acknowledged: u32,
@@ -78,6 +81,7 @@ impl Established {
             window: config.window(),
             engine_window: engine::buffer_size(config),
             partial: 0,
+            held: Held::new(peer.initial_tsn, config.window()),
             advertised: config.window(),
             acknowledged: peer.initial_tsn.wrapping_sub(1),
             dirty: false,
@@ -119,8 +123,8 @@ impl Established {
         counters: &mut Counters,
         out: &mut VecDeque<Bytes>,
     ) -> Option<Request> {
-        // A peer that keeps to the window never gets here, but for a probe or two.
-        let closed = unread > self.window as usize * 2;
+        // A peer that keeps to the window gets here only with very small messages.
+        let closed = unread >= self.window as usize && self.held.is_full();
         let Sorted { pass, control } = inbound::sort(packet, &self.dead, closed, counters);
         let mut request = None;
         for chunk in control {
@@ -140,12 +144,26 @@ impl Established {
             match chunk.kind {
                 kind::SACK => self.handle_sack(now, chunk.value),
                 kind::RECONFIG => self.urgent = true,
+                kind::DATA => self.held.on_data(chunk.value),
                 _ => {}
             }
         }
         self.engine.handle(event);
         self.dirty = true;
         request
+    }
+
+    /// The next complete message of a stream.
+    pub(super) fn read(&mut self, stream: u16) -> Option<(Ppid, Bytes)> {
+        let received = self.engine.read(stream)?;
+        self.held.on_read(received.chunks);
+        Some((received.ppid, received.contents))
+    }
+
+    /// Whether sctp-proto holds more chunks than it may. If none of it can be read, the peer fills
+    /// it with what never becomes a message.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.held.is_full()
     }
 
     fn handle_sack(&mut self, now: Instant, value: &[u8]) {
@@ -300,18 +318,17 @@ impl Established {
         self.acked_since_transmit = 0;
         self.last_transmit = Some(now);
         let mut last_data = None;
+        let mut sack = None;
         let mut contents = std::mem::take(&mut self.contents);
         for packet in self.engine.transmit(now) {
             outbound::look(&packet, &mut contents);
             for &(tsn, length) in &contents.data {
                 self.flight.on_sent(now, tsn, length);
             }
-            let packet = if contents.sack {
-                self.rewrite_sack(packet, unread)
-            } else {
-                packet
-            };
-            if packet.len() > self.packet_size {
+            if contents.sack {
+                // sctp-proto sends it by itself.
+                sack = Some(self.rewrite_sack(packet, unread));
+            } else if packet.len() > self.packet_size {
                 outbound::split(&packet, self.packet_size, |part| out.push_back(part));
                 last_data = None;
             } else {
@@ -328,14 +345,19 @@ impl Established {
         } else {
             self.window_guess.max(self.flight.bytes())
         };
-        // Nothing follows these packets that would make the peer acknowledge them soon: there is
-        // no more data, or the window has room for one packet only.
         if let Some((index, offset)) = last_data
-            && ((pending == 0 && !more) || self.flight.chunks() == 1)
             && let Some(packet) = out.get_mut(index)
         {
-            *packet = outbound::ask_for_sack(std::mem::take(packet), offset);
+            // Nothing follows these packets that would make the peer acknowledge them soon: there
+            // is no more data, or the window has room for one packet only.
+            let last = (pending == 0 && !more) || self.flight.chunks() == 1;
+            let immediate = last.then_some(offset);
+            let with = sack.take_if(|sack| outbound::fits(sack, packet, self.packet_size));
+            if immediate.is_some() || with.is_some() {
+                *packet = outbound::finish(std::mem::take(packet), immediate, with);
+            }
         }
+        out.extend(sack);
     }
 
     /// Our window instead of sctp-proto's: what the application has not read is held by us.
@@ -351,6 +373,9 @@ impl Established {
         });
         match rewritten {
             Some((packet, acknowledged)) => {
+                if partial == 0 {
+                    self.held.on_empty();
+                }
                 self.partial = partial;
                 self.advertised = advertised;
                 self.acknowledged = acknowledged;

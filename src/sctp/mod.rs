@@ -64,6 +64,7 @@ mod established;
 mod event;
 mod flight;
 mod handshake;
+mod held;
 mod inbound;
 mod init;
 mod message;

@@ -94,16 +94,29 @@ pub(super) fn split(packet: &[u8], limit: usize, mut out: impl FnMut(Bytes)) {
     }
 }
 
-/// Asks the peer to acknowledge the DATA chunk at `offset` without delay: nothing else follows that
-/// would make it do so, and a delayed acknowledgement would meet our retransmission timer.
-pub(super) fn ask_for_sack(packet: Bytes, offset: usize) -> Bytes {
+/// Whether the chunks of `sack` can travel in `packet`.
+pub(super) fn fits(sack: &[u8], packet: &[u8], limit: usize) -> bool {
+    packet.len() + sack.len() - HEADER_SIZE.min(sack.len()) <= limit
+}
+
+/// The same packet with the chunks of `sack` in front (RFC 9260 §6.10: control before DATA), which
+/// saves a datagram. With `immediate`, the place of a DATA chunk, the peer is asked to acknowledge
+/// that without delay: nothing else follows that would make it do so, and a delayed acknowledgement
+/// would meet our retransmission timer.
+pub(super) fn finish(packet: Bytes, immediate: Option<usize>, sack: Option<Bytes>) -> Bytes {
     let mut packet = packet
         .try_into_mut()
         .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    if let Some(flags) = packet.get_mut(offset + 1) {
+    if let Some(flags) = immediate.and_then(|offset| packet.get_mut(offset + 1)) {
         *flags |= IMMEDIATE;
-        seal(&mut packet);
     }
+    if let Some(sack) = sack {
+        let mut bundle = Builder::like(&packet);
+        bundle.raw(sack.get(HEADER_SIZE..).unwrap_or_default());
+        bundle.raw(packet.get(HEADER_SIZE..).unwrap_or_default());
+        return bundle.finish();
+    }
+    seal(&mut packet);
     packet.freeze()
 }
 

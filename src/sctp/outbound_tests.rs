@@ -84,7 +84,7 @@ fn the_last_data_chunk_asks_for_an_acknowledgement() {
             sack: true
         }
     );
-    let out = ask_for_sack(packet, 32);
+    let out = finish(packet, Some(32), None);
     assert!(checksum_is_valid(&out));
     assert_eq!(
         Chunks::of(&out)
@@ -92,4 +92,18 @@ fn the_last_data_chunk_asks_for_an_acknowledgement() {
             .collect::<Vec<_>>(),
         [0, 0x0b]
     );
+}
+
+#[test]
+fn a_sack_travels_in_front_of_data_if_it_fits() {
+    let value = [&[0, 0, 0, 5][..], &[0; 10]].concat();
+    let data = builder().chunk(kind::DATA, 3, &value).finish();
+    let alone = builder().chunk(kind::SACK, 0, &sack(1)).finish();
+    let size = data.len() + alone.len() - HEADER_SIZE;
+    assert!(fits(&alone, &data, size) && !fits(&alone, &data, size - 1));
+    let out = finish(data, Some(HEADER_SIZE), Some(alone));
+    assert!(checksum_is_valid(&out));
+    assert_eq!(out.len(), size);
+    let chunks: Vec<_> = Chunks::of(&out).map(|c| (c.kind, c.flags)).collect();
+    assert_eq!(chunks, [(kind::SACK, 0), (kind::DATA, 0x0b)]);
 }

@@ -227,6 +227,11 @@ impl Association {
         self.channels.get(id).map_or(0, Channel::buffered)
     }
 
+    /// How many messages of a channel those are; 0 for none such.
+    pub fn queued_messages(&self, id: ChannelId) -> usize {
+        self.channels.get(id).map_or(0, Channel::queued_messages)
+    }
+
     /// Sets the threshold of [`Event::BufferedAmountLow`]. Default: 0 bytes.
     pub fn set_buffered_amount_low_threshold(&mut self, id: ChannelId, bytes: usize) {
         if let Some(channel) = self.channels.get_mut(id) {

@@ -63,6 +63,9 @@ impl Association {
     pub(super) fn handle_engine_events(&mut self) {
         while let Phase::Connected { established, .. } = &mut self.phase {
             let Some(event) = established.engine.poll_event() else {
+                if established.is_exhausted() && self.backlog.is_empty() {
+                    self.fail(FailureReason::ReceiveBufferExhausted);
+                }
                 return;
             };
             match event {
@@ -89,7 +92,7 @@ impl Association {
             let Phase::Connected { established, .. } = &mut self.phase else {
                 return;
             };
-            let Some((ppid, contents)) = established.engine.read(stream) else {
+            let Some((ppid, contents)) = established.read(stream) else {
                 return;
             };
             self.dispatch(stream, ppid, contents);
@@ -113,7 +116,7 @@ impl Association {
     pub(super) fn read_everything(&mut self) {
         while let Some(stream) = self.backlog.pop_front() {
             while let Phase::Connected { established, .. } = &mut self.phase {
-                let Some((ppid, contents)) = established.engine.read(stream) else {
+                let Some((ppid, contents)) = established.read(stream) else {
                     break;
                 };
                 self.dispatch(stream, ppid, contents);
@@ -322,3 +325,7 @@ impl Association {
 #[cfg(test)]
 #[path = "receive_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod hostile_tests;

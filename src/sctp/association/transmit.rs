@@ -144,3 +144,7 @@ impl Association {
 #[cfg(test)]
 #[path = "transmit_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "reliability_tests.rs"]
+mod reliability_tests;

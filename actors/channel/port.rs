@@ -1,0 +1,63 @@
+//! A session's way from the handles of its channels to the SCTP actor.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use metrics::Counter;
+
+use crate::mailbox::Address;
+use crate::proto::sctp::{ChannelId, Message};
+use crate::sctp::SctpActor;
+use crate::sctp::messages::Wake;
+
+/// What a handle asks of the association.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Send(ChannelId, Message),
+    /// There is room in the inbox again.
+    Resume(ChannelId),
+    Close(ChannelId),
+}
+
+/// The commands on their way. Messages among them are bounded by the send limits of their channels.
+pub(crate) struct Port {
+    commands: Mutex<VecDeque<Command>>,
+    /// Whether the actor has been woken and has not looked yet.
+    scheduled: AtomicBool,
+    actor: Address<SctpActor>,
+    /// The largest message that can be sent; 0 until the peer's limit is known.
+    pub(crate) max_message_size: AtomicU32,
+    /// Counts sends that found no room.
+    pub(super) backpressure: Counter,
+}
+
+impl Port {
+    pub(crate) fn new(actor: Address<SctpActor>, backpressure: Counter) -> Port {
+        Port {
+            commands: Mutex::default(),
+            scheduled: AtomicBool::new(false),
+            actor,
+            max_message_size: AtomicU32::new(0),
+            backpressure,
+        }
+    }
+
+    /// Queues a command and wakes the actor: once, however many follow before it runs.
+    pub(super) fn command(&self, command: Command) {
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(command);
+        if !self.scheduled.swap(true, Ordering::AcqRel) {
+            self.actor.do_send(Wake);
+        }
+    }
+
+    /// All commands so far, for the actor.
+    pub(crate) fn take(&self) -> VecDeque<Command> {
+        // First the flag: what comes after it wakes the actor again.
+        self.scheduled.store(false, Ordering::Release);
+        std::mem::take(&mut self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

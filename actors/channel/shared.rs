@@ -1,0 +1,254 @@
+//! What the handles of a channel and the actor share: the account of what was sent, and the inbox.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::{Notify, watch};
+
+use super::port::{Command, Port};
+use super::{DataChannelState, SendError};
+use crate::proto::sctp::{ChannelError, ChannelId, ChannelInfo, Message};
+
+/// What a message costs besides its bytes, in both directions, so that empty ones cannot pile up
+/// without bound.
+const MESSAGE_OVERHEAD: usize = 64;
+
+/// State, and why it was closed.
+pub(super) type Status = (DataChannelState, Option<ChannelError>);
+
+pub(crate) struct Shared {
+    pub(crate) id: ChannelId,
+    info: Mutex<ChannelInfo>,
+    status: watch::Sender<Status>,
+    port: Arc<Port>,
+    send_limit: usize,
+    receive_limit: usize,
+    /// Bytes that wait to be handed to the association, ...
+    buffered: AtomicUsize,
+    /// ... and what they cost, which is held below `send_limit`.
+    cost: AtomicUsize,
+    pub(super) low_threshold: AtomicUsize,
+    /// Told when there is room for more, and at each change of state.
+    pub(super) room: Notify,
+    /// Told when `buffered` falls to the low threshold.
+    pub(super) low: Notify,
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    messages: VecDeque<Message>,
+    /// With overhead.
+    cost: usize,
+    /// The association holds more, which was not taken for lack of room.
+    stalled: bool,
+    /// Nothing will come any more.
+    closed: bool,
+    readers: Vec<Waker>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        id: ChannelId,
+        info: ChannelInfo,
+        port: Arc<Port>,
+        send_limit: usize,
+        receive_limit: usize,
+    ) -> Shared {
+        Shared {
+            id,
+            info: Mutex::new(info),
+            status: watch::Sender::new((DataChannelState::Connecting, None)),
+            port,
+            send_limit,
+            receive_limit,
+            buffered: AtomicUsize::new(0),
+            cost: AtomicUsize::new(0),
+            low_threshold: AtomicUsize::new(0),
+            room: Notify::new(),
+            low: Notify::new(),
+            inbox: Mutex::default(),
+        }
+    }
+
+    pub(super) fn info(&self) -> MutexGuard<'_, ChannelInfo> {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn status(&self) -> Status {
+        *self.status.borrow()
+    }
+
+    /// The status as soon as the state is one of those.
+    pub(super) async fn wait_for(&self, state: impl Fn(DataChannelState) -> bool) -> Status {
+        let mut status = self.status.subscribe();
+        let reached = status.wait_for(|(now, _)| state(*now)).await.map(|s| *s);
+        // The sender lives as long as `self`.
+        reached.unwrap_or((DataChannelState::Closed, None))
+    }
+
+    pub(super) fn buffered(&self) -> usize {
+        self.buffered.load(Ordering::Acquire)
+    }
+
+    /// A handle's: takes the message only if it is sent.
+    pub(super) fn try_send(&self, message: &mut Option<Message>) -> Result<(), SendError> {
+        let size = message.as_ref().map_or(0, Message::len);
+        match self.status.borrow().0 {
+            DataChannelState::Open => {}
+            DataChannelState::Connecting => return Err(SendError::NotOpen),
+            DataChannelState::Closing | DataChannelState::Closed => return Err(SendError::Closed),
+        }
+        let limit = self.port.max_message_size.load(Ordering::Acquire) as usize;
+        if limit != 0 && size > limit {
+            return Err(SendError::TooLarge { size, limit });
+        }
+        // A message larger than the whole queue is taken when nothing else waits.
+        let reserve = |cost: usize| {
+            let more = cost + size + MESSAGE_OVERHEAD;
+            (cost == 0 || more <= self.send_limit).then_some(more)
+        };
+        self.cost
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve)
+            .map_err(|_| SendError::WouldBlock {
+                buffered: self.buffered(),
+            })?;
+        if let Some(message) = message.take() {
+            self.buffered.fetch_add(size, Ordering::AcqRel);
+            self.command(Command::Send(self.id, message));
+        }
+        Ok(())
+    }
+
+    pub(super) fn command(&self, command: Command) {
+        self.port.command(command);
+    }
+
+    pub(super) fn count_backpressure(&self) {
+        self.port.backpressure.increment(1);
+    }
+
+    /// A handle's: the next message, `None` when there will be none any more.
+    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let mut inbox = self.inbox();
+        if let Some(message) = self.take(&mut inbox) {
+            return Poll::Ready(Some(message));
+        }
+        if inbox.closed {
+            return Poll::Ready(None);
+        }
+        if !inbox
+            .readers
+            .iter()
+            .any(|reader| reader.will_wake(cx.waker()))
+        {
+            inbox.readers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    pub(super) fn try_recv(&self) -> Option<Message> {
+        self.take(&mut self.inbox())
+    }
+
+    fn take(&self, inbox: &mut Inbox) -> Option<Message> {
+        let message = inbox.messages.pop_front()?;
+        inbox.cost -= message.len() + MESSAGE_OVERHEAD;
+        if inbox.stalled && inbox.cost <= self.receive_limit / 2 {
+            inbox.stalled = false;
+            self.command(Command::Resume(self.id));
+        }
+        Some(message)
+    }
+
+    /// The actor's: the channel is in this state now.
+    pub(crate) fn set_state(&self, state: DataChannelState, error: Option<ChannelError>) {
+        self.status.send_if_modified(|status| {
+            let changed = status.0 != state && status.0 != DataChannelState::Closed;
+            if changed {
+                *status = (state, error);
+            }
+            changed
+        });
+        self.room.notify_waiters();
+        if state == DataChannelState::Closed {
+            self.low.notify_waiters();
+            let mut inbox = self.inbox();
+            inbox.closed = true;
+            wake(inbox);
+        }
+    }
+
+    pub(crate) fn set_info(&self, info: ChannelInfo) {
+        *self.info() = info;
+    }
+
+    /// The actor's: moves messages into the inbox, as far as it has room; if it has not, the
+    /// reader asks for the others. Returns how many there were, and their bytes.
+    pub(crate) fn fill(&self, next: &mut dyn FnMut() -> Option<Message>) -> (usize, usize) {
+        self.fill_up_to(self.receive_limit, next)
+    }
+
+    /// The actor's: the same without a limit, for what is left at the end.
+    pub(crate) fn fill_with_all(
+        &self,
+        next: &mut dyn FnMut() -> Option<Message>,
+    ) -> (usize, usize) {
+        self.fill_up_to(usize::MAX, next)
+    }
+
+    fn fill_up_to(
+        &self,
+        limit: usize,
+        next: &mut dyn FnMut() -> Option<Message>,
+    ) -> (usize, usize) {
+        let mut inbox = self.inbox();
+        let (mut count, mut bytes) = (0, 0);
+        loop {
+            inbox.stalled = inbox.cost >= limit;
+            if inbox.stalled {
+                break;
+            }
+            let Some(message) = next() else { break };
+            count += 1;
+            bytes += message.len();
+            inbox.cost += message.len() + MESSAGE_OVERHEAD;
+            inbox.messages.push_back(message);
+        }
+        if count > 0 {
+            wake(inbox);
+        }
+        (count, bytes)
+    }
+
+    /// The actor's: so many messages were handed to the association, or are lost for good.
+    pub(crate) fn released(&self, messages: usize, bytes: usize) {
+        if messages == 0 {
+            return;
+        }
+        let before = self.buffered.fetch_sub(bytes, Ordering::AcqRel);
+        let threshold = self.low_threshold.load(Ordering::Acquire);
+        if before > threshold && before - bytes <= threshold {
+            self.low.notify_waiters();
+        }
+        let less = bytes + messages * MESSAGE_OVERHEAD;
+        let left = self.cost.fetch_sub(less, Ordering::AcqRel) - less;
+        // Not for each message: who waits would be woken to send one.
+        if left <= self.send_limit / 2 {
+            self.room.notify_waiters();
+        }
+    }
+}
+
+/// Wakes the readers, not under the lock.
+fn wake(mut inbox: MutexGuard<'_, Inbox>) {
+    let readers = std::mem::take(&mut inbox.readers);
+    drop(inbox);
+    readers.into_iter().for_each(Waker::wake);
+}

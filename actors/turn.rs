@@ -1,0 +1,75 @@
+//! Work that an actor puts off until the tasks that are ready now have run.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as Cx, Poll};
+
+use actix::fut::ActorFuture;
+use actix::prelude::*;
+
+/// An actor that puts work off.
+pub(crate) trait OnTurn: Actor<Context = Context<Self>> {
+    /// The tasks that were ready have run.
+    fn on_turn(&mut self, ctx: &mut Context<Self>);
+}
+
+/// Asks for a turn. As with the [alarm](crate::alarm), storing a value is all it takes.
+#[derive(Clone, Default)]
+pub(crate) struct Turn(Rc<Cell<State>>);
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum State {
+    #[default]
+    Idle,
+    Asked,
+    /// The task has been put behind those that are ready.
+    Queued,
+}
+
+impl Turn {
+    pub(crate) fn start<A: OnTurn>(ctx: &mut Context<A>) -> Turn {
+        let turn = Turn::default();
+        ctx.spawn(Watch(turn.clone()));
+        turn
+    }
+
+    /// There is work.
+    pub(crate) fn ask(&self) {
+        if self.0.get() == State::Idle {
+            self.0.set(State::Asked);
+        }
+    }
+
+    /// It was done meanwhile.
+    pub(crate) fn cancel(&self) {
+        self.0.set(State::Idle);
+    }
+}
+
+struct Watch(Turn);
+
+impl<A: OnTurn> ActorFuture<A> for Watch {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        actor: &mut A,
+        ctx: &mut Context<A>,
+        cx: &mut Cx<'_>,
+    ) -> Poll<()> {
+        let state = &self.0.0;
+        match state.get() {
+            State::Idle => {}
+            State::Asked => {
+                state.set(State::Queued);
+                cx.waker().wake_by_ref();
+            }
+            State::Queued => {
+                state.set(State::Idle);
+                actor.on_turn(ctx);
+            }
+        }
+        Poll::Pending
+    }
+}

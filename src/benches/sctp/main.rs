@@ -1,0 +1,41 @@
+//! The SCTP machine alone: two associations in memory, the work of both sides counted.
+//!
+//! `memory` is without a network: what a batch holds is what the sender makes in one go, as it
+//! would be with a socket that segments. The tables are printed: goodput and CPU on simulated
+//! bottlenecks with a queue of 50 ms, the delay of a small channel beside a bulk one, and what
+//! very many channels and messages cost.
+
+mod link;
+mod pair;
+mod tables;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pair::Pair;
+
+fn memory(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("memory");
+    for (name, size, count) in [
+        ("64 KiB", 65_536, 256),
+        ("1 KiB", 1024, 4096),
+        ("100 B", 100, 20_000),
+    ] {
+        let message = Bytes::from(vec![7; size]);
+        group.throughput(Throughput::Bytes((size * count) as u64));
+        group.bench_function(format!("{count} messages of {name}"), |bencher| {
+            let mut pair = Pair::new();
+            pair.transfer(&message, 10);
+            bencher.iter(|| pair.transfer(&message, count));
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(2));
+    targets = tables::links, tables::fairness, tables::volume, memory
+}
+criterion_main!(benches);

@@ -1,0 +1,234 @@
+//! A peer that does what no peer of ours would do.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sctp_proto::{PayloadProtocolIdentifier as Ppid, ReliabilityType};
+
+use super::super::life::Phase;
+use crate::sctp::dcep::{Dcep, Open};
+use crate::sctp::engine::Delivery;
+use crate::sctp::packet::kind;
+use crate::sctp::testing::{Conditions, Pair};
+use crate::sctp::{ChannelOptions, Config, Counters, Event, FailureReason, Message};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A message past the channels of the side that sends it.
+fn raw(pair: &mut Pair, side: usize, stream: u16, ppid: Ppid, contents: impl Into<Bytes>) {
+    let Phase::Connected { established, .. } = &mut pair.sides[side].association.phase else {
+        panic!("not connected");
+    };
+    let delivery = Delivery {
+        ordered: true,
+        reliability: ReliabilityType::Reliable,
+        limit: 0,
+    };
+    established
+        .engine
+        .write(stream, ppid, contents.into(), delivery)
+        .unwrap();
+    established.wake_now();
+    pair.drain();
+}
+
+fn open(label: &str) -> Bytes {
+    Open::encode(label, &ChannelOptions::default())
+}
+
+fn counters(pair: &Pair, side: usize) -> Counters {
+    pair.sides[side].association.stats().counters
+}
+
+/// A message from each side arrives.
+fn talk(pair: &mut Pair) {
+    for side in 0..2 {
+        let id = pair.open(side, "talk", ChannelOptions::default());
+        pair.send(side, id, "hello").unwrap();
+        pair.run_for(SECOND);
+        let last = pair.sides[1 - side].received.last();
+        assert_eq!(last.map(|(_, m)| m), Some(&Message::text("hello")));
+    }
+}
+
+#[test]
+fn dcep_that_makes_no_sense_is_counted_and_changes_nothing() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 1);
+    let id = pair.open(0, "fine", ChannelOptions::default());
+    pair.run_for(SECOND);
+    let theirs = pair.incoming(1)[0];
+    let stream = pair.sides[0].association.channel(id).unwrap().stream_id;
+    let stream = stream.unwrap();
+    let before = pair.sides[1].events.len();
+    let nonsense: [(u16, Bytes); 7] = [
+        // OPEN twice; ACK for a channel that the other side opened; ACK where there is no channel.
+        (stream, open("again")),
+        (stream, Dcep::encode_ack()),
+        (100, Dcep::encode_ack()),
+        // An unknown message, an unknown channel type, lengths that lie, nothing but the type.
+        (102, Bytes::from_static(&[0x7f, 0, 0])),
+        (
+            104,
+            Bytes::from_static(&[3, 0x44, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ),
+        (
+            106,
+            Bytes::from_static(&[3, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 9, b'x']),
+        ),
+        (108, Bytes::from_static(&[3])),
+    ];
+    for (count, (stream, message)) in nonsense.into_iter().enumerate() {
+        raw(&mut pair, 0, stream, Ppid::Dcep, message);
+        pair.run_for(SECOND);
+        assert_eq!(counters(&pair, 1).dcep_errors, count as u64 + 1);
+    }
+    assert_eq!(pair.sides[1].events.len(), before);
+    assert_eq!(pair.sides[1].association.channel_ids(), [theirs]);
+    assert_eq!(
+        pair.sides[1].association.channel(theirs).unwrap().label,
+        "fine"
+    );
+    talk(&mut pair);
+}
+
+#[test]
+fn an_ack_that_was_asked_for_and_comes_twice_is_no_error() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 2);
+    let id = pair.open(0, "x", ChannelOptions::default());
+    pair.run_for(SECOND);
+    raw(&mut pair, 1, 0, Ppid::Dcep, Dcep::encode_ack());
+    pair.run_for(SECOND);
+    assert_eq!(counters(&pair, 0).dcep_errors, 0);
+    assert!(pair.has(0, Event::ChannelOpen(id)));
+}
+
+#[test]
+fn a_message_with_an_unknown_ppid_is_dropped_and_counted() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 3);
+    pair.open(0, "x", ChannelOptions::default());
+    pair.run_for(SECOND);
+    for _ in 0..3 {
+        raw(&mut pair, 0, 0, Ppid::Unknown, "what is this");
+    }
+    raw(&mut pair, 0, 0, Ppid::Binary, "known");
+    pair.run_for(SECOND);
+    assert_eq!(counters(&pair, 1).unknown_ppid, 3);
+    assert_eq!(pair.sides[1].received.len(), 1);
+    assert_eq!(pair.sides[1].association.stats().unread, 0);
+}
+
+#[test]
+fn an_open_on_a_stream_of_our_parity_is_refused_by_a_reset() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
+    raw(&mut pair, 0, 1, Ppid::Dcep, open("not yours"));
+    raw(&mut pair, 0, 1, Ppid::Binary, "data for nobody");
+    pair.run_for(3 * SECOND);
+    assert_eq!(counters(&pair, 1).channels_refused, 1);
+    assert!(pair.incoming(1).is_empty());
+    assert_eq!(pair.sides[1].association.stats().unread, 0);
+    talk(&mut pair);
+}
+
+#[test]
+fn a_flood_of_opens_is_bounded_by_the_limit_of_channels_and_of_their_names() {
+    let config = Config {
+        max_channels: 100,
+        ..Default::default()
+    };
+    let mut pair = Pair::connected(config, Conditions::default(), 5);
+    // Every stream of the peer's parity.
+    for stream in (0..65_534).step_by(2) {
+        raw(&mut pair, 0, stream, Ppid::Dcep, open("flood"));
+        if stream % 2_000 == 0 {
+            pair.run_for(Duration::from_millis(100));
+        }
+    }
+    pair.run_for(60 * SECOND);
+    let stats = pair.sides[1].association.stats();
+    assert_eq!(stats.channels, 100);
+    assert_eq!(stats.counters.channels_refused, 32_767 - 100);
+    assert_eq!(pair.incoming(1).len(), 100);
+    // The refused streams were reset by both sides: nothing is remembered of them.
+    let Phase::Connected { established, .. } = &pair.sides[1].association.phase else {
+        panic!("not connected");
+    };
+    println!("{} streams are still to be reset", established.dead.len());
+
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 6);
+    let long = "x".repeat(65_535);
+    for stream in (0..400).step_by(2) {
+        raw(&mut pair, 0, stream, Ppid::Dcep, open(&long));
+    }
+    pair.run_for(60 * SECOND);
+    // 4 MiB of names, and not one more.
+    assert_eq!(pair.incoming(1).len(), 64);
+    assert_eq!(counters(&pair, 1).channels_refused, 200 - 64);
+}
+
+#[test]
+fn tiny_and_empty_messages_that_nobody_reads_are_bounded_by_the_window() {
+    for size in [0, 1] {
+        let mut pair = Pair::connected(Config::default(), Conditions::default(), 7);
+        let id = pair.open(0, "tiny", ChannelOptions::default());
+        pair.run_for(SECOND);
+        pair.sides[1].reads = false;
+        let mut sent = 0;
+        pair.run_until(20 * SECOND, |pair| {
+            while pair.sides[0]
+                .association
+                .send(pair.now, id, vec![7; size].into())
+                .is_ok()
+            {
+                sent += 1;
+            }
+            false
+        });
+        let (window, overhead) = (2 << 20, 128);
+        let stats = pair.sides[1].association.stats();
+        let waiting = pair.sides[1].association.channel(pair.incoming(1)[0]);
+        let waiting = waiting.unwrap().messages_received as usize;
+        assert_eq!(stats.unread, waiting * (size + overhead));
+        assert!(stats.unread <= window + 64 * 1024, "{}", stats.unread);
+        // What is on its way is bounded, too; the sender has what its own limit allows.
+        let queued = pair.sides[0].association.queued_messages(id);
+        let under_way = sent - waiting - queued;
+        assert!(under_way < window / 64 + 2_000, "{under_way} under way");
+        pair.sides[1].reads = true;
+        let theirs = pair.incoming(1)[0];
+        pair.read(1, theirs);
+        assert!(pair.run_until(60 * SECOND, |pair| pair.sides[1].received.len() == sent));
+        assert_eq!(pair.sides[1].association.stats().unread, 0);
+    }
+}
+
+#[test]
+fn parts_of_messages_that_never_become_whole_end_the_association() {
+    for size in [1, 1_000] {
+        let mut pair = Pair::connected(Config::default(), Conditions::default(), 8);
+        pair.open(0, "x", ChannelOptions::default());
+        pair.run_for(SECOND);
+        // The last part of each message is made a middle one on the wire.
+        pair.mend = Some(Box::new(|packet| {
+            let data = packet.get(12).is_some_and(|&kind| kind == kind::DATA);
+            let flags = packet.get_mut(13).filter(|_| data)?;
+            *flags &= !3;
+            Some(())
+        }));
+        let ended = pair.run_until(600 * SECOND, |pair| {
+            for _ in 0..100usize.saturating_sub(pair.sides[0].association.stats().in_flight_chunks)
+            {
+                raw(pair, 0, 0, Ppid::Binary, vec![7; size]);
+            }
+            let failed = Event::Failed(FailureReason::ReceiveBufferExhausted);
+            pair.has(1, failed)
+        });
+        assert!(
+            ended,
+            "{size} bytes: {:?}, {:?}",
+            pair.sides[1].events,
+            pair.sides[1].association.stats()
+        );
+        let received = pair.sides[1].association.stats().packets_received;
+        assert!(received < 70_000, "{received}");
+    }
+}

@@ -1,0 +1,192 @@
+//! Partial reliability and bad networks.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::sctp::packet::{Chunks, kind};
+use crate::sctp::testing::{Conditions, Pair, pattern};
+use crate::sctp::{ChannelId, ChannelOptions, Config, Event, Message};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn open(pair: &mut Pair, options: ChannelOptions) -> ChannelId {
+    let id = pair.open(0, "x", options);
+    assert!(pair.run_until(60 * SECOND, |pair| pair.has(0, Event::ChannelOpen(id))));
+    id
+}
+
+/// The first bytes of what arrived at the second side.
+fn arrived(pair: &Pair) -> Vec<u8> {
+    let received = pair.sides[1].received.iter();
+    received.map(|(_, message)| message.as_bytes()[0]).collect()
+}
+
+#[test]
+fn a_forward_tsn_that_is_lost_is_sent_again() {
+    for ordered in [true, false] {
+        let mut pair = Pair::connected(Config::default(), Conditions::default(), 1);
+        let options = ChannelOptions {
+            ordered,
+            max_retransmits: Some(0),
+            ..Default::default()
+        };
+        let id = open(&mut pair, options);
+        pair.send(0, id, vec![1]).unwrap();
+        pair.run_for(SECOND);
+        // This message is lost, and after it every FORWARD-TSN three times.
+        pair.filter = Some(Box::new(|from, _| from == 1));
+        pair.send(0, id, vec![2]).unwrap();
+        pair.run_for(Duration::from_millis(10));
+        let lost = Rc::new(Cell::new(0));
+        let count = lost.clone();
+        pair.filter = Some(Box::new(move |from, packet| {
+            let skips = from == 0 && Chunks::of(packet).any(|c| c.kind == kind::FORWARD_TSN);
+            if skips && count.get() < 3 {
+                count.set(count.get() + 1);
+                return false;
+            }
+            true
+        }));
+        assert!(
+            pair.run_until(60 * SECOND, |_| lost.get() == 3),
+            "ordered {ordered}: {} FORWARD-TSN",
+            lost.get()
+        );
+        pair.send(0, id, vec![3]).unwrap();
+        pair.run_for(30 * SECOND);
+        assert_eq!(arrived(&pair), [1, 3], "ordered {ordered}");
+        assert_eq!(pair.sides[0].association.stats().in_flight_chunks, 0);
+    }
+}
+
+#[test]
+fn a_message_of_many_parts_of_which_one_is_lost_is_lost_whole() {
+    let conditions = Conditions {
+        loss: 0.02,
+        ..Default::default()
+    };
+    let mut pair = Pair::connected(Config::default(), conditions, 2);
+    let options = ChannelOptions {
+        ordered: false,
+        max_retransmits: Some(0),
+        ..Default::default()
+    };
+    let id = open(&mut pair, options);
+    for index in 0..100u8 {
+        pair.send(0, id, pattern(40_000, index)).unwrap();
+        let sent = |pair: &mut Pair| pair.sides[0].association.buffered_amount(id) == 0;
+        assert!(pair.run_until(60 * SECOND, sent));
+    }
+    pair.run_for(60 * SECOND);
+    let received = &pair.sides[1].received;
+    assert!((20..90).contains(&received.len()), "{}", received.len());
+    for (_, message) in received {
+        let whole = (0..100).any(|index| *message == Message::Binary(pattern(40_000, index)));
+        assert!(whole, "a part of a message arrived");
+    }
+    assert_eq!(pair.sides[1].association.stats().unread, 0);
+}
+
+#[test]
+fn each_reliability_at_a_quarter_of_loss() {
+    let reliable = ChannelOptions::default;
+    let modes = [
+        ("reliable", reliable()),
+        (
+            "no retransmissions",
+            ChannelOptions {
+                max_retransmits: Some(0),
+                ..reliable()
+            },
+        ),
+        (
+            "three retransmissions",
+            ChannelOptions {
+                max_retransmits: Some(3),
+                ..reliable()
+            },
+        ),
+        (
+            "no time",
+            ChannelOptions {
+                max_packet_lifetime: Some(0),
+                ..reliable()
+            },
+        ),
+        (
+            "300 ms",
+            ChannelOptions {
+                max_packet_lifetime: Some(300),
+                ..reliable()
+            },
+        ),
+        (
+            "a minute",
+            ChannelOptions {
+                max_packet_lifetime: Some(60_000),
+                ..reliable()
+            },
+        ),
+    ];
+    for (mode, options) in modes {
+        for ordered in [true, false] {
+            let conditions = Conditions {
+                loss: 0.25,
+                ..Default::default()
+            };
+            let mut pair = Pair::new(Config::default(), conditions, 3);
+            pair.connect();
+            let options = ChannelOptions {
+                ordered,
+                ..options.clone()
+            };
+            let complete = options.max_retransmits.is_none()
+                && options
+                    .max_packet_lifetime
+                    .is_none_or(|millis| millis > 10_000);
+            let id = open(&mut pair, options);
+            for index in 0..100u8 {
+                pair.send(0, id, vec![index; 700]).unwrap();
+                pair.run_for(Duration::from_millis(100));
+            }
+            pair.run_for(60 * SECOND);
+            let arrived = arrived(&pair);
+            println!("{mode}, ordered {ordered}: {} of 100", arrived.len());
+            let unique: BTreeSet<_> = arrived.iter().collect();
+            assert_eq!(unique.len(), arrived.len(), "{mode}: something came twice");
+            assert!(!ordered || arrived.is_sorted(), "{mode}: out of order");
+            if complete {
+                assert_eq!(arrived.len(), 100, "{mode}, ordered {ordered}");
+            }
+            let stats = pair.sides[0].association.stats();
+            assert_eq!((stats.in_flight_bytes, stats.buffered), (0, 0), "{mode}");
+            if mode == "no time" {
+                assert!(arrived.len() < 90, "{mode}: {}", arrived.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_network_that_is_gone_for_a_while_loses_nothing_reliable() {
+    for gone in [2, 20, 120] {
+        let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
+        let id = open(&mut pair, ChannelOptions::default());
+        pair.conditions.loss = 1.0;
+        for index in 0..20 {
+            pair.send(0, id, vec![index; 5_000]).unwrap();
+        }
+        pair.run_for(gone * SECOND);
+        assert!(pair.sides[1].received.is_empty());
+        pair.conditions.loss = 0.0;
+        // The timeout has a maximum, so that the path is noticed soon.
+        assert!(
+            pair.run_until(5 * SECOND, |pair| pair.sides[1].received.len() == 20),
+            "after {gone} s: {} of 20",
+            pair.sides[1].received.len()
+        );
+        assert_eq!(arrived(&pair), (0..20).collect::<Vec<u8>>());
+    }
+}
