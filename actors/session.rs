@@ -189,7 +189,7 @@ impl Session {
         Fut: Future<Output = ()> + 'static,
     {
         let session = self.clone();
-        self.scope().worker.spawn_fn(move || {
+        self.scope().worker.arbiter.spawn_fn(move || {
             actix_rt::spawn(f(session));
         });
     }

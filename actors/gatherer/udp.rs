@@ -165,7 +165,6 @@ impl Udp {
                 Ok(received) if received < RECEIVE_BUFFERS.min(quinn_udp::BATCH_SIZE) => {
                     let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
                     let _ = self.socket.try_io(Interest::READABLE, nothing);
-                    return Poll::Ready(Ok(()));
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
