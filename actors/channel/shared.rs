@@ -237,12 +237,9 @@ impl Shared {
         if before > threshold && before - bytes <= threshold {
             self.low.notify_waiters();
         }
-        let less = bytes + messages * MESSAGE_OVERHEAD;
-        let left = self.cost.fetch_sub(less, Ordering::AcqRel) - less;
-        // Not for each message: who waits would be woken to send one.
-        if left <= self.send_limit / 2 {
-            self.room.notify_waiters();
-        }
+        self.cost
+            .fetch_sub(bytes + messages * MESSAGE_OVERHEAD, Ordering::AcqRel);
+        self.room.notify_waiters();
     }
 }
 

@@ -7,6 +7,7 @@ mod hosts;
 pub(crate) mod interfaces;
 pub(crate) mod messages;
 pub(crate) mod metrics;
+mod readiness;
 mod relay;
 mod stream;
 mod tcp;

@@ -11,9 +11,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
+use super::readiness::{self, Left};
 use crate::proto::net::{Path, Segments, canonical};
 use crate::proto::random::Random;
 
@@ -44,7 +43,7 @@ pub(crate) fn with_space<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
 /// A bound socket.
 #[derive(Debug)]
 pub(crate) struct Udp {
-    socket: UdpSocket,
+    socket: readiness::Socket,
     state: UdpSocketState,
     bound: SocketAddr,
     /// Whether a path names the address of ours that it uses; only on a wildcard socket.
@@ -112,8 +111,8 @@ impl Udp {
         let _ = state.set_recv_buffer_size(reference, buffer);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), buffer);
         warn_of_small_buffer(state.recv_buffer_size(UdpSockRef::from(&socket)), buffer);
-        let socket = UdpSocket::from_std(socket)?;
-        let bound = canonical(socket.local_addr()?);
+        let socket = readiness::Socket::new(socket)?;
+        let bound = canonical(socket.get().local_addr()?);
         let tells_destination = bound.ip().is_unspecified();
         let waiting = VecDeque::new();
         Ok(Udp {
@@ -137,7 +136,7 @@ impl Udp {
     pub(crate) fn connect(&self, remote: SocketAddr) -> io::Result<()> {
         // Elsewhere a connected socket takes no destination, and each datagram is sent with one.
         if cfg!(any(target_os = "linux", target_os = "android", windows)) {
-            socket2::SockRef::from(&self.socket).connect(&remote.into())?;
+            socket2::SockRef::from(self.socket.get()).connect(&remote.into())?;
         }
         Ok(())
     }
@@ -153,22 +152,15 @@ impl Udp {
         cx: &mut Context<'_>,
         out: &mut Vec<(Path, Segments)>,
     ) -> Poll<io::Result<()>> {
-        for round in 0..RECEIVES_PER_WAKE {
-            match self.socket.poll_recv_ready(cx) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending if round == 0 => return Poll::Pending,
+        let begin = out.len();
+        for _ in 0..RECEIVES_PER_WAKE {
+            match self
+                .socket
+                .poll_recv(cx, |socket| self.receive(socket, out))
+            {
+                Poll::Ready(received) => received?,
+                Poll::Pending if out.len() == begin => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(Ok(())),
-            }
-            match self.receive(out) {
-                // Some buffers are left, so nothing else is there. To say so saves the system
-                // call that would find out; the next datagram makes the socket readable again.
-                Ok(received) if received < RECEIVE_BUFFERS.min(quinn_udp::BATCH_SIZE) => {
-                    let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-                    let _ = self.socket.try_io(Interest::READABLE, nothing);
-                }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
             }
         }
         // There may be more: come back after the others.
@@ -176,17 +168,17 @@ impl Udp {
         Poll::Ready(Ok(()))
     }
 
-    /// Returns how many buffers were filled.
-    fn receive(&self, out: &mut Vec<(Path, Segments)>) -> io::Result<usize> {
+    fn receive<S>(&self, socket: &S, out: &mut Vec<(Path, Segments)>) -> io::Result<Left>
+    where
+        for<'a> UdpSockRef<'a>: From<&'a S>,
+    {
         with_space(|space| {
             let mut metas = [RecvMeta::default(); RECEIVE_BUFFERS];
             let mut buffers = space.chunks_mut(RECEIVE_SIZE).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BUFFERS] =
                 std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            let received = self.socket.try_io(Interest::READABLE, || {
-                self.state
-                    .recv(UdpSockRef::from(&self.socket), &mut buffers, &mut metas)
-            })?;
+            let socket = UdpSockRef::from(socket);
+            let received = self.state.recv(socket, &mut buffers, &mut metas)?;
             for (meta, buffer) in metas[..received].iter().zip(&buffers) {
                 if meta.len == 0 {
                     continue;
@@ -195,7 +187,13 @@ impl Udp {
                 let contents = Bytes::copy_from_slice(&buffer[..meta.len]);
                 out.push((path, Segments::new(contents, meta.stride)));
             }
-            Ok(received)
+            // Where a call can fill them all, buffers that are left mean that nothing is.
+            let all = RECEIVE_BUFFERS.min(quinn_udp::BATCH_SIZE);
+            Ok(if received < all {
+                Left::Nothing
+            } else {
+                Left::Perhaps
+            })
         })
     }
 
@@ -227,22 +225,42 @@ impl Udp {
     /// Sends what waits, once there is room.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some((path, segments)) = self.waiting.front().cloned() {
-            if ready!(self.socket.poll_send_ready(cx)).is_err() {
-                return Poll::Ready(());
-            }
-            match self.try_send(path, &segments) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                // Refused now: it is a datagram, it may be lost.
-                _ => {
-                    self.waiting.pop_front();
-                    self.waiting_bytes -= segments.len();
-                }
-            }
+            let sender = Sender {
+                state: &self.state,
+                source: self.tells_destination.then_some(path.local.ip()),
+            };
+            let sent = self
+                .socket
+                .poll_send(cx, |socket| sender.send(socket, path, &segments));
+            // Refused now: it is a datagram, it may be lost.
+            let _ = ready!(sent);
+            self.waiting.pop_front();
+            self.waiting_bytes -= segments.len();
         }
+        self.socket.flushed();
         Poll::Ready(())
     }
 
     fn try_send(&self, path: Path, segments: &Segments) -> io::Result<()> {
+        let sender = Sender {
+            state: &self.state,
+            source: self.tells_destination.then_some(path.local.ip()),
+        };
+        sender.send(self.socket.get(), path, segments)
+    }
+}
+
+/// What a send call needs besides a socket.
+struct Sender<'a> {
+    state: &'a UdpSocketState,
+    source: Option<IpAddr>,
+}
+
+impl Sender<'_> {
+    fn send<S>(&self, socket: &S, path: Path, segments: &Segments) -> io::Result<()>
+    where
+        for<'a> UdpSockRef<'a>: From<&'a S>,
+    {
         let at_once = self.state.max_gso_segments().max(1);
         let size = segments.segment_size();
         // Nothing but the last piece is sent twice if the system has no room for it: datagrams
@@ -256,12 +274,9 @@ impl Udp {
                 ecn: None,
                 contents: piece,
                 segment_size: (piece.len() > size).then_some(size),
-                src_ip: self.tells_destination.then_some(path.local.ip()),
+                src_ip: self.source,
             };
-            self.socket.try_io(Interest::WRITABLE, || {
-                self.state
-                    .try_send(UdpSockRef::from(&self.socket), &transmit)
-            })?;
+            self.state.try_send(UdpSockRef::from(socket), &transmit)?;
         }
         Ok(())
     }
