@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, DtlsEngine, GatherOptions, Message, Runtime, Session,
-    SessionState,
+    Config, DataChannel, DataChannelOptions, DtlsEngine, GatherOptions, Message, Runtime,
+    SendError, Session, SessionState,
 };
 use serde_json::{Value, json};
 
@@ -241,6 +241,110 @@ fn aiortc_closes_and_so_do_we() {
     wait(session.closed());
     assert_eq!(session.state(), SessionState::Closed);
     assert_eq!(session.failure(), None, "a goodbye is no failure");
+    peer.end();
+    assert!(rtc.shutdown(WITHIN));
+}
+
+/// What a channel may be, and what aiortc is to see of it.
+fn reliabilities() -> Vec<(&'static str, DataChannelOptions)> {
+    let plain = DataChannelOptions::default;
+    let with = |ordered, max_retransmits, max_packet_lifetime| DataChannelOptions {
+        ordered,
+        max_retransmits,
+        max_packet_lifetime,
+        ..plain()
+    };
+    vec![
+        ("reliable", plain()),
+        ("unordered", with(false, None, None)),
+        ("no retransmissions", with(true, Some(0), None)),
+        (
+            "unordered, three retransmissions",
+            with(false, Some(3), None),
+        ),
+        ("half a second", with(true, None, Some(500))),
+        ("unordered, half a second", with(false, None, Some(500))),
+    ]
+}
+
+#[test]
+fn every_reliability_256_kib_and_the_reset_of_streams_with_aiortc() {
+    let Some(mut peer) = Answerer::start() else {
+        return;
+    };
+    let rtc = runtime(DtlsEngine::Dimpl);
+    let (session, _channel) = connect(&mut peer, &rtc);
+    let largest: Vec<u8> = (0..262_144).map(|at| (at * 31 % 251) as u8).collect();
+    assert_eq!(session.sctp().max_message_size(), Some(262_144));
+    for (by_us, (label, options)) in [true, false]
+        .into_iter()
+        .flat_map(|by_us| reliabilities().into_iter().map(move |mode| (by_us, mode)))
+    {
+        let label = format!("{label}, closed by {}", if by_us { "us" } else { "aiortc" });
+        let channel = wait(session.create_data_channel(label.as_str(), options.clone())).unwrap();
+        wait(channel.opened()).unwrap();
+        let seen = peer.until("the channel", |line| line["channel"] == label.as_str());
+        assert_eq!(seen["ordered"], options.ordered, "{label}");
+        assert_eq!(
+            seen["maxRetransmits"],
+            json!(options.max_retransmits),
+            "{label}"
+        );
+        assert_eq!(
+            seen["maxPacketLifeTime"],
+            json!(options.max_packet_lifetime),
+            "{label}"
+        );
+        assert_eq!(seen["id"], json!(channel.id()), "{label}");
+        // One after another: what is sent without retransmissions is not to meet a full buffer.
+        for number in 0..10 {
+            let message = Message::text(format!("{label} {number}"));
+            wait(channel.send(message.clone())).unwrap();
+            assert_eq!(wait(channel.recv()), Some(message), "{label}");
+        }
+        if options.max_retransmits.is_none() && options.max_packet_lifetime.is_none() {
+            let message = Message::binary(largest.clone());
+            wait(channel.send(message.clone())).unwrap();
+            assert_eq!(wait(channel.recv()), Some(message), "{label}");
+            let more = wait(channel.send(vec![0; 262_145]));
+            assert!(matches!(more, Err(SendError::TooLarge { .. })), "{more:?}");
+        }
+        if by_us {
+            channel.close();
+        } else {
+            peer.say(&json!({ "closeChannel": label }));
+        }
+        assert_eq!(wait(channel.closed()), None, "{label}");
+        peer.until("the close of the channel", |line| {
+            line["closed"] == label.as_str()
+        });
+    }
+    wait(session.close());
+    peer.end();
+    assert!(rtc.shutdown(WITHIN));
+}
+
+#[test]
+fn a_channel_that_both_sides_open_by_themselves_with_aiortc() {
+    let Some(mut peer) = Answerer::start() else {
+        return;
+    };
+    let rtc = runtime(DtlsEngine::Dimpl);
+    let (session, _channel) = connect(&mut peer, &rtc);
+    peer.say(&json!({ "negotiate": 100, "label": "negotiated" }));
+    let options = DataChannelOptions {
+        negotiated: Some(100),
+        ..DataChannelOptions::default()
+    };
+    let channel = wait(session.create_data_channel("negotiated", options)).unwrap();
+    peer.until("its channel", |line| line["channel"] == "negotiated");
+    assert_eq!((channel.id(), channel.negotiated()), (Some(100), true));
+    for number in 0..10 {
+        let message = Message::text(format!("negotiated {number}"));
+        wait(channel.send(message.clone())).unwrap();
+        assert_eq!(wait(channel.recv()), Some(message));
+    }
+    wait(session.close());
     peer.end();
     assert!(rtc.shutdown(WITHIN));
 }

@@ -3,13 +3,17 @@
 Read from standard input:
     {"offer": SDP}                    answered with {"answer": SDP}
     {"candidate": RTCIceCandidateInit}
+    {"negotiate": ID, "label": LABEL} opens a channel that the other side opens by itself, too
+    {"closeChannel": LABEL}           closes that channel
     {"close": true}                   closes; so does the end of the input
 
 Written to standard output:
     {"answer": SDP}                   complete, with all candidates
     {"state": NAME, "of": "ice" | "dtls" | "sctp"}   as they change (a state of less than 20 ms
                                       may be missing)
-    {"channel": LABEL}                a channel was opened
+    {"channel": LABEL, "id": ID, "ordered": …, "maxRetransmits": …, "maxPacketLifeTime": …}
+                                      a channel was opened
+    {"closed": LABEL}                 and closed
     {"message": "text" | "binary", "bytes": N}       a message came, and was sent back
     {"error": TEXT}                   and status 1
 
@@ -34,8 +38,17 @@ def out(**line):
     print(json.dumps(line), flush=True)
 
 
+channels = {}
+
+
 def echo(channel):
-    out(channel=channel.label)
+    channels[channel.label] = channel
+    out(channel=channel.label, id=channel.id, ordered=channel.ordered,
+        maxRetransmits=channel.maxRetransmits, maxPacketLifeTime=channel.maxPacketLifeTime)
+
+    @channel.on("close")
+    def on_close():
+        out(closed=channel.label)
 
     @channel.on("message")
     def on_message(message):
@@ -90,6 +103,11 @@ async def main():
                 out(answer=pc.localDescription.sdp)
             elif "candidate" in command:
                 await pc.addIceCandidate(candidate(command["candidate"]))
+            elif "negotiate" in command:
+                echo(pc.createDataChannel(
+                    command["label"], negotiated=True, id=command["negotiate"]))
+            elif "closeChannel" in command:
+                channels[command["closeChannel"]].close()
             elif "close" in command:
                 break
             else:

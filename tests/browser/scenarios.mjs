@@ -113,6 +113,67 @@ export async function large_and_empty_messages_come_back_in_order({ page }) {
   await close(page);
 }
 
+export async function every_reliability_256_kib_and_the_reset_of_streams({ page }) {
+  await connect(page);
+  const results = await page.evaluate(async (within) => {
+    const modes = {
+      reliable: {},
+      unordered: { ordered: false },
+      'no retransmissions': { maxRetransmits: 0 },
+      'unordered, three retransmissions': { ordered: false, maxRetransmits: 3 },
+      'half a second': { maxPacketLifeTime: 500 },
+      'unordered, half a second': { ordered: false, maxPacketLifeTime: 500 },
+    };
+    const until = async (check) => {
+      const deadline = Date.now() + within;
+      while (!check() && Date.now() < deadline) {
+        await new Promise((resolve) => { setTimeout(resolve, 5); });
+      }
+      return check();
+    };
+    const results = [];
+    for (const [label, options] of Object.entries(modes)) {
+      const channel = window.rtcDemo.pc.createDataChannel(label, options);
+      channel.binaryType = 'arraybuffer';
+      const got = [];
+      channel.onmessage = ({ data }) => got.push(data);
+      const open = await until(() => channel.readyState === 'open');
+      let echoed = 0;
+      // One after another: what is sent without retransmissions is not to meet a full buffer.
+      for (let i = 0; open && i < 10; i += 1) {
+        channel.send(`${label} ${i}`);
+        if (await until(() => got.length === i + 1) && got[i] === `${label} ${i}`) echoed += 1;
+      }
+      let large = null;
+      if (open && !('maxRetransmits' in options) && !('maxPacketLifeTime' in options)) {
+        const bytes = new Uint8Array(262_144);
+        for (let at = 0; at < bytes.length; at += 65_536) {
+          crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+        }
+        channel.send(bytes);
+        await until(() => got.length === 11);
+        const back = new Uint8Array(got[10] ?? 0);
+        large = back.length === bytes.length && back.every((byte, at) => byte === bytes[at]);
+      }
+      channel.close();
+      const closed = await until(() => channel.readyState === 'closed');
+      results.push({ label, open, echoed, large, closed });
+    }
+    return results;
+  }, WITHIN);
+  assert.equal(results.length, 6);
+  for (const result of results) {
+    const said = JSON.stringify(result);
+    assert.ok(result.open && result.closed, said);
+    assert.equal(result.echoed, 10, said);
+    assert.notEqual(result.large, false, said);
+  }
+  assert.equal(results.filter(({ large }) => large).length, 2, 'those that are reliable carry 256 KiB');
+  // The first channel lives on.
+  await say(page, 'still here', 'text');
+  await close(page);
+}
+
 export async function throughput_test_gets_every_byte_back({ page, shot }) {
   await connect(page);
   await page.click('#throughput');
