@@ -73,6 +73,11 @@ async fn what_waits_is_counted_and_what_is_handled_is_timed() {
     mailbox.into_context().run(Slow);
     first.await.unwrap();
     second.await.unwrap();
+    for _ in 2..16 {
+        let (done, more) = oneshot::channel();
+        address.do_send(Work(done));
+        more.await.unwrap();
+    }
     // What the handler tells comes just before the handling ends.
     tokio::task::yield_now().await;
     assert_eq!(meter.waiting(), 0);

@@ -274,6 +274,15 @@ SCTP = common("sctp") + [
 
 WAIT, HANDLE = "rtc_actor_mailbox_wait_seconds", "rtc_actor_handle_seconds"
 LAG = "rtc_worker_event_loop_lag_seconds"
+
+
+def all_messages(name):
+    """Of traffic, only every eighth message is timed."""
+    traffic = 'message=~"inbound|outbound"'
+    return (f"8 * {rate(name, traffic, 'actor, message')} or "
+            f"{rate(name, '', 'actor, message')}")
+
+
 ACTORS = [
     stat("Share of late ticks", "Of the ticks of the workers' event loops, those that "
           "came more than 50 ms late: something blocks a thread.", "percentunit",
@@ -293,7 +302,7 @@ ACTORS = [
           (share(rate(f"{HANDLE}_sum", "", "actor, message"),
                  rate(f"{HANDLE}_count", "", "actor, message")), "{{actor}} {{message}}")),
     graph("Messages handled", "By actor and kind.", "ops",
-          (rate(f"{HANDLE}_count", "", "actor, message"), "{{actor}} {{message}}")),
+          (all_messages(f"{HANDLE}_count"), "{{actor}} {{message}}")),
     graph("Messages that reached nobody", "closed: the actor was gone, which a few always are at "
           "the end of sessions; full: the session had enough to do.", "ops",
           (rate("rtc_actor_messages_rejected_total", "", "actor, reason"),
@@ -303,7 +312,8 @@ ACTORS = [
     graph("Failures", "By actor; supervisor stands for the session as a whole.", "ops",
           (rate("rtc_actor_failures_total", "", "actor"), "{{actor}}")),
     graph("Busy time", "The share of one core's time that actors spend in their handlers.",
-          "percentunit", (rate(f"{HANDLE}_sum", "", "actor"), "{{actor}}"), stacked=True),
+          "percentunit", (f"sum by (actor) ({all_messages(f'{HANDLE}_sum')})", "{{actor}}"),
+          stacked=True),
     graph("Workers lost, news not delivered", "Workers that died and were replaced; events for "
           "subscribers that were gone or too slow.", "ops",
           (rate("rtc_workers_lost_total"), "workers lost"),

@@ -105,6 +105,13 @@ labels! {
     }
 }
 
+impl MessageKind {
+    /// Whether such a message is a batch of traffic, of which there are many.
+    pub(crate) fn is_traffic(self) -> bool {
+        matches!(self, MessageKind::Inbound | MessageKind::Outbound)
+    }
+}
+
 /// One handle a label value.
 #[derive(Debug)]
 pub(crate) struct By<L, H> {

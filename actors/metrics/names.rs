@@ -91,12 +91,12 @@ const CATALOGUE: &[(&str, Kind, &str)] = &[
     (
         MAILBOX_WAIT,
         Histogram(MESSAGE),
-        "How long messages waited in a mailbox.",
+        "How long messages waited in a mailbox: every eighth of traffic, and all others.",
     ),
     (
         HANDLE,
         Histogram(MESSAGE),
-        "How long actors took to handle one message, which is a whole batch of traffic.",
+        "How long actors took to handle a message, a whole batch of traffic: every eighth of traffic, and all others.",
     ),
     (
         REJECTED,
