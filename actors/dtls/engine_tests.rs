@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use super::super::engine_testkit::*;
 use super::*;
-use crate::proto::dtls::record::Summary;
 use crate::proto::dtls::{FailureReason, SrtpProfile, Versions};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -369,84 +368,5 @@ fn a_burst_arrives_whole_and_wakes_its_owner_once() {
             .await;
         let data = pair.data(SERVER);
         assert!(data.len() == 200 && data.iter().zip(0..).all(|(d, i)| d == &[i; 1_000]));
-    });
-}
-
-#[test]
-fn a_server_is_not_connected_before_it_has_seen_the_clients_finished() {
-    for client in [DtlsEngine::Dimpl, DtlsEngine::WebrtcDtls] {
-        virtual_time(async {
-            let kinds = [client, DtlsEngine::WebrtcDtls];
-            let protected = |datagram: &[u8]| Summary::of(datagram).protected;
-            // The client's last flight does not arrive by itself.
-            let link: Link = Box::new(move |from, datagram| {
-                if from == CLIENT && protected(datagram) {
-                    vec![]
-                } else {
-                    vec![DELAY]
-                }
-            });
-            let mut pair = Pair::new(kinds, link);
-            pair.start();
-            let lost = |p: &Pair| p.sent[CLIENT].iter().any(|d| protected(d));
-            pair.run(MINUTE, lost).await;
-            let flight = pair.sent[CLIENT].last().unwrap().clone();
-            let at = protected_record(&flight);
-            let mut forged = flight.clone();
-            *forged.last_mut().unwrap() ^= 1;
-            // All but the Finished, and then a Finished of somebody else.
-            pair.inject(SERVER, &flight[..at]);
-            pair.inject(SERVER, &forged[at..]);
-            pair.run(Duration::from_secs(1), |_| false).await;
-            for end in [CLIENT, SERVER] {
-                assert_eq!(pair.events[end], [], "{client:?}");
-            }
-            pair.inject(SERVER, &flight[at..]);
-            pair.link = perfect();
-            pair.run(MINUTE, |p| p.both(State::Connected)).await;
-            pair.assert_alive().await;
-        });
-    }
-}
-
-/// Where the first record of epoch 1 begins.
-fn protected_record(datagram: &[u8]) -> usize {
-    let mut at = 0;
-    while datagram[at + 3..at + 5] == [0, 0] {
-        at += 13 + usize::from(u16::from_be_bytes([datagram[at + 11], datagram[at + 12]]));
-    }
-    at
-}
-
-#[test]
-fn nonces_are_counted_and_never_used_twice() {
-    virtual_time(async {
-        let kinds = [DtlsEngine::WebrtcDtls; 2];
-        let mut pair = Pair::new(kinds, lossy(3, 0.3)).connected().await;
-        pair.link = perfect();
-        for _ in 0..50 {
-            pair.assert_alive().await;
-        }
-        pair.close(CLIENT);
-        pair.run(Duration::from_secs(1), |p| p.both(State::Closed))
-            .await;
-        for sent in &pair.sent {
-            let mut nonces = Vec::new();
-            for datagram in sent.iter().filter(|d| Summary::of(d).protected) {
-                let record = &datagram[protected_record(datagram)..];
-                let (number, nonce) = (&record[3..11], &record[13..21]);
-                if record[0] != 22 {
-                    assert_eq!(number, nonce, "counted");
-                }
-                nonces.push((nonce, record));
-            }
-            assert!(nonces.len() > 50);
-            nonces.sort();
-            // The last flight of a server is the same record each time.
-            nonces.dedup();
-            let count = nonces.len();
-            nonces.dedup_by_key(|(nonce, _)| *nonce);
-            assert_eq!(nonces.len(), count);
-        }
     });
 }

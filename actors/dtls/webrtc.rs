@@ -6,6 +6,7 @@
 //! handshake for complete only when the client's Finished fits (`finished`).
 
 mod admission;
+mod backoff;
 mod conn_guard;
 mod driver;
 mod finished;
@@ -14,6 +15,7 @@ mod guard_tests;
 mod hello;
 mod link;
 mod outcome;
+mod records;
 mod sealer;
 mod secrets;
 
@@ -24,7 +26,7 @@ use bytes::Bytes;
 
 use self::admission::Admission;
 use self::driver::{Driver, Established, MAX_DATAGRAM};
-use self::sealer::APPLICATION_DATA;
+use self::records::APPLICATION_DATA;
 use super::engine::Wake;
 use crate::proto::Machine;
 use crate::proto::dtls::record::Summary;

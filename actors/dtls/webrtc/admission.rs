@@ -35,11 +35,17 @@ impl Live {
         self.alert = summary.fatal_alert.map(AlertDescription).or(self.alert);
         match self.role {
             Role::Client => self.admit_to_client(summary, datagram),
+            Role::Server
+                if summary.client_hello == Some(ClientHello::Complete)
+                    && offered_srtp_profiles(datagram).is_none() =>
+            {
+                Admission::Unexpected
+            }
             Role::Server if self.driver.shared.answered.load(Ordering::Relaxed) => Admission::Pass,
             Role::Server if summary.client_hello.is_none() => Admission::Unexpected,
             Role::Server => {
                 if summary.client_hello == Some(ClientHello::Complete) {
-                    let offered = offered_srtp_profiles(datagram);
+                    let offered = offered_srtp_profiles(datagram).unwrap_or_default();
                     // What came before may be spoofed, and would stand in the engine's way.
                     if self.handshake_bytes > 0 || !offered.is_empty() {
                         let wake = wake.0.clone();

@@ -19,12 +19,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use webrtc_util::Conn;
 
-use super::finished::{FINISHED_RECORD, FinishedCheck, Transcript, Verdict};
+use super::backoff::Backoff;
+use super::finished::AwaitFinished;
 use super::link::{Link, Output};
+use super::records::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, records};
 use super::secrets::Secrets;
 use crate::proto::dtls::record::Summary;
 
@@ -35,15 +37,6 @@ const FINAL_FLIGHT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How many datagrams a last flight has at most; it is two records in one.
 const MAX_FINAL_FLIGHT: usize = 4;
-
-/// How many records are kept that may be the client's Finished, until that can be told.
-const MAX_EARLY_FINISHED: usize = 32;
-
-const HEADER_LEN: usize = 13;
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
 
 /// The explicit nonce and the tag of AES-GCM: webrtc-dtls computes with the length of a shorter
 /// record until it underflows.
@@ -91,18 +84,8 @@ pub(super) struct ConnGuard {
     sent: Mutex<Sent>,
     /// Plaintext records that have passed.
     plaintext: AtomicU64,
-    /// A server's view of the handshake.
-    transcript: Mutex<Transcript>,
-    finished: Mutex<Finished>,
-    judged: Notify,
-}
-
-/// The client's Finished, as far as a server has it.
-enum Finished {
-    /// Records that may be it; the keys are not known yet.
-    Early(Vec<Vec<u8>>),
-    Awaited(Box<FinishedCheck>),
-    Judged(Verdict),
+    /// A server waits for the client's.
+    finished: AwaitFinished,
 }
 
 /// What was sent in the handshake.
@@ -142,9 +125,7 @@ impl ConnGuard {
                 last_final_flight: None,
             }),
             plaintext: AtomicU64::new(0),
-            transcript: Mutex::default(),
-            finished: Mutex::new(Finished::Early(Vec::new())),
-            judged: Notify::new(),
+            finished: AwaitFinished::default(),
         }
     }
 
@@ -157,50 +138,12 @@ impl ConnGuard {
     /// go then. `false` when the client has seen another handshake, or when what was seen is not
     /// enough to tell.
     pub(super) async fn client_finished(&self, secrets: &Secrets) -> bool {
-        let Some(check) = FinishedCheck::new(secrets, &lock(&self.transcript)) else {
-            return false;
-        };
-        let early = std::mem::replace(
-            &mut *lock(&self.finished),
-            Finished::Awaited(Box::new(check)),
-        );
-        if let Finished::Early(records) = early {
-            for record in records {
-                self.judge(&record);
-            }
-        }
-        let verdict = loop {
-            if let Finished::Judged(verdict) = *lock(&self.finished) {
-                break verdict;
-            }
-            self.judged.notified().await;
-        };
-        if verdict == Verdict::Right {
+        let right = self.finished.is_right(secrets).await;
+        if right {
             self.sent().released = true;
             self.send_final_flight().await;
         }
-        verdict == Verdict::Right
-    }
-
-    /// Looks at what may be the client's Finished.
-    fn judge(&self, record: &[u8]) {
-        if record.len() != FINISHED_RECORD {
-            return;
-        }
-        let mut finished = lock(&self.finished);
-        match &mut *finished {
-            Finished::Early(records) if records.len() < MAX_EARLY_FINISHED => {
-                records.push(record.to_vec());
-            }
-            Finished::Awaited(check) => match check.judge(record) {
-                Verdict::NotAuthentic => {}
-                verdict => {
-                    *finished = Finished::Judged(verdict);
-                    self.judged.notify_one();
-                }
-            },
-            Finished::Early(_) | Finished::Judged(_) => {}
-        }
+        right
     }
 
     /// The records of a datagram that webrtc-dtls may see.
@@ -218,8 +161,8 @@ impl ConnGuard {
             }
             if !self.client && record.content_type == HANDSHAKE {
                 match record.epoch {
-                    0 if !established => lock(&self.transcript).add(true, record.body()),
-                    1 => self.judge(record.bytes),
+                    0 if !established => self.finished.add(true, record.body()),
+                    1 => self.finished.judge(record.bytes),
                     _ => {}
                 }
             }
@@ -333,9 +276,7 @@ impl ConnGuard {
         let mut changes_cipher = false;
         for record in records(datagram) {
             match (record.epoch, record.content_type) {
-                (0, HANDSHAKE) if !self.client => {
-                    lock(&self.transcript).add(false, record.body());
-                }
+                (0, HANDSHAKE) if !self.client => self.finished.add(false, record.body()),
                 (0, CHANGE_CIPHER_SPEC) => changes_cipher = true,
                 (1, _) => sent.nonces.extend(record.body().first_chunk::<8>()),
                 _ => {}
@@ -356,13 +297,8 @@ impl ConnGuard {
     }
 
     fn sent(&self) -> MutexGuard<'_, Sent> {
-        lock(&self.sent)
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Nothing panics while it holds one of these.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -430,84 +366,6 @@ impl Conn for ConnGuard {
     fn as_any(&self) -> &(dyn std::any::Any + Send + Sync) {
         self
     }
-}
-
-/// Rule 6: webrtc-dtls repeats a flight at a fixed interval; of repetitions into silence only the
-/// 1st, 2nd, 4th, 8th … pass (RFC 6347 §4.2.4.1), and from some distance on each of that distance:
-/// a handshake has a deadline, and is not to spend half of it waiting.
-#[derive(Debug)]
-struct Backoff {
-    interval: Duration,
-    /// How many intervals lie between two repetitions at most: a power of two.
-    longest: u32,
-    last: Option<Instant>,
-    silent: u32,
-    heard: bool,
-    pass: bool,
-}
-
-impl Backoff {
-    fn new(interval: Duration, longest: Duration) -> Backoff {
-        let intervals = longest.as_micros() / interval.as_micros().max(1);
-        let intervals = u32::try_from(intervals).unwrap_or(u32::MAX);
-        Backoff {
-            interval,
-            longest: 1 << intervals.max(1).ilog2(),
-            last: None,
-            silent: 0,
-            heard: false,
-            pass: true,
-        }
-    }
-
-    /// Whether a datagram is to be sent now, and whether it is a repetition. The datagrams of one
-    /// flight come at once and share their fate.
-    fn pass(&mut self, now: Instant) -> (bool, bool) {
-        let same_flight = self.last.is_some_and(|last| now < last + self.interval / 2);
-        if std::mem::take(&mut self.heard) || self.last.is_none() {
-            self.silent = 0;
-            self.pass = true;
-        } else if !same_flight {
-            self.silent = self.silent.saturating_add(1);
-            self.pass = if self.silent < self.longest {
-                self.silent.is_power_of_two()
-            } else {
-                self.silent.is_multiple_of(self.longest)
-            };
-        }
-        self.last = Some(now);
-        (self.pass, self.silent > 0 && !same_flight)
-    }
-}
-
-/// One record of DTLS 1.2.
-struct Record<'a> {
-    content_type: u8,
-    epoch: u16,
-    bytes: &'a [u8],
-}
-
-impl<'a> Record<'a> {
-    fn body(&self) -> &'a [u8] {
-        &self.bytes[HEADER_LEN..]
-    }
-}
-
-/// The records of a datagram, up to the first that is not complete.
-fn records(datagram: &[u8]) -> impl Iterator<Item = Record<'_>> {
-    let mut rest = datagram;
-    std::iter::from_fn(move || {
-        let header = rest.get(..HEADER_LEN)?;
-        let len = HEADER_LEN + usize::from(u16::from_be_bytes([header[11], header[12]]));
-        let (bytes, after) = rest.split_at_checked(len)?;
-        rest = after;
-        let epoch = u16::from_be_bytes([header[3], header[4]]);
-        Some(Record {
-            content_type: header[0],
-            epoch,
-            bytes,
-        })
-    })
 }
 
 /// Counts what does not pass.

@@ -251,7 +251,8 @@ impl Run {
         }
         match error {
             Error::ErrAlertFatalOrClose => match self.shared.alert.load(Ordering::Relaxed) {
-                0 => FailureReason::Engine,
+                // Its own, to something that it could not read.
+                0 => FailureReason::PeerMisbehaved,
                 alert => {
                     let alert = u8::try_from(alert - 1).unwrap_or_default();
                     FailureReason::from_alert(AlertDescription(alert))
@@ -273,10 +274,14 @@ impl Run {
             | Error::ErrRequestedButNoSrtpExtension => FailureReason::NothingInCommon,
             Error::ErrKeySignatureMismatch | Error::ErrVerifyDataMismatch => FailureReason::Crypto,
             Error::ErrKeySignatureVerifyUnimplemented => FailureReason::UnsupportedPeerCertificate,
-            Error::ErrCookieMismatch | Error::ErrInvalidCipherSuite => {
-                FailureReason::PeerMisbehaved
-            }
-            _ => FailureReason::Engine,
+            Error::MpscSend(_)
+            | Error::Util(_)
+            | Error::ErrInvalidFsmTransition
+            | Error::ErrNoCertificates
+            | Error::ErrInvalidPrivateKey
+            | Error::ErrServerMustHaveCertificate => FailureReason::Engine,
+            // All that is left is about what the peer has sent.
+            _ => FailureReason::PeerMisbehaved,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The client's Finished, which webrtc-dtls as a server never looks at.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ring::digest;
+use tokio::sync::Notify;
 
 use super::secrets::{RecordKey, Secrets, associated_data};
 
@@ -14,16 +16,90 @@ const HANDSHAKE_HEADER: usize = 12;
 const VERIFY_DATA: usize = 12;
 
 /// The length of a record with a Finished: header, explicit nonce, message, tag.
-pub(super) const FINISHED_RECORD: usize = 13 + 8 + HANDSHAKE_HEADER + VERIFY_DATA + 16;
+const FINISHED_RECORD: usize = 13 + 8 + HANDSHAKE_HEADER + VERIFY_DATA + 16;
 
 /// Bounds of what a transcript holds: a handshake has ten messages, and a certificate a few
 /// kilobytes.
 const MAX_MESSAGES: usize = 16;
 const MAX_MESSAGE: usize = 64 * 1_024;
 
+/// How many records are kept that may be the Finished, until that can be told.
+const MAX_EARLY: usize = 32;
+
+/// Waits for a Finished that says what it must.
+#[derive(Default)]
+pub(super) struct AwaitFinished {
+    transcript: Mutex<Transcript>,
+    progress: Mutex<Progress>,
+    judged: Notify,
+}
+
+enum Progress {
+    /// Records that may be it; the keys are not known yet.
+    Early(Vec<Vec<u8>>),
+    Awaited(Box<FinishedCheck>),
+    Judged(Verdict),
+}
+
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress::Early(Vec::new())
+    }
+}
+
+impl AwaitFinished {
+    /// Takes what a plaintext handshake record carries.
+    pub(super) fn add(&self, of_client: bool, body: &[u8]) {
+        lock(&self.transcript).add(of_client, body);
+    }
+
+    /// Looks at what may be the client's Finished.
+    pub(super) fn judge(&self, record: &[u8]) {
+        if record.len() != FINISHED_RECORD {
+            return;
+        }
+        let mut progress = lock(&self.progress);
+        match &mut *progress {
+            Progress::Early(records) if records.len() < MAX_EARLY => records.push(record.to_vec()),
+            Progress::Awaited(check) => match check.judge(record) {
+                Verdict::NotAuthentic => {}
+                verdict => {
+                    *progress = Progress::Judged(verdict);
+                    self.judged.notify_one();
+                }
+            },
+            Progress::Early(_) | Progress::Judged(_) => {}
+        }
+    }
+
+    /// Waits until the client's Finished was judged; `false` also when the transcript is not
+    /// complete.
+    pub(super) async fn is_right(&self, secrets: &Secrets) -> bool {
+        let Some(check) = FinishedCheck::new(secrets, &lock(&self.transcript)) else {
+            return false;
+        };
+        let awaited = Progress::Awaited(Box::new(check));
+        let early = std::mem::replace(&mut *lock(&self.progress), awaited);
+        if let Progress::Early(records) = early {
+            records.iter().for_each(|record| self.judge(record));
+        }
+        loop {
+            if let Progress::Judged(verdict) = *lock(&self.progress) {
+                return verdict == Verdict::Right;
+            }
+            self.judged.notified().await;
+        }
+    }
+}
+
+/// Nothing panics while it holds one of these.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What both sides of a handshake have said in plaintext.
 #[derive(Debug, Default)]
-pub(super) struct Transcript {
+struct Transcript {
     client: Messages,
     server: Messages,
 }
@@ -40,8 +116,7 @@ struct Message {
 }
 
 impl Transcript {
-    /// Takes what a plaintext handshake record carries.
-    pub(super) fn add(&mut self, of_client: bool, mut record: &[u8]) {
+    fn add(&mut self, of_client: bool, mut record: &[u8]) {
         let messages = if of_client {
             &mut self.client
         } else {
@@ -118,7 +193,7 @@ fn handshake_header(kind: u8, sequence: u16, len: usize) -> [u8; HANDSHAKE_HEADE
 
 /// What a record of the client turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+enum Verdict {
     /// None of the client's.
     NotAuthentic,
     /// The client's Finished, which says what it must.
@@ -128,14 +203,14 @@ pub(super) enum Verdict {
 }
 
 /// Opens the record and compares.
-pub(super) struct FinishedCheck {
+struct FinishedCheck {
     key: RecordKey,
     verify_data: [u8; VERIFY_DATA],
 }
 
 impl FinishedCheck {
     /// `None` when the transcript is not complete.
-    pub(super) fn new(secrets: &Secrets, transcript: &Transcript) -> Option<FinishedCheck> {
+    fn new(secrets: &Secrets, transcript: &Transcript) -> Option<FinishedCheck> {
         let [of_client, _] = secrets.keys()?;
         let hash = transcript.hash()?;
         Some(FinishedCheck {
@@ -145,7 +220,7 @@ impl FinishedCheck {
     }
 
     /// Looks at a protected handshake record.
-    pub(super) fn judge(&self, record: &[u8]) -> Verdict {
+    fn judge(&self, record: &[u8]) -> Verdict {
         self.open_and_compare(record)
             .unwrap_or(Verdict::NotAuthentic)
     }

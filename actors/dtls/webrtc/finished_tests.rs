@@ -62,3 +62,39 @@ fn a_transcript_with_a_gap_has_no_hash_and_does_not_grow() {
     }
     assert_eq!(transcript.server.len(), MAX_MESSAGES);
 }
+
+/// A record of the client as it would seal it.
+fn sealed(secrets: &Secrets, kind: u8, verify_data: &[u8; 12]) -> Vec<u8> {
+    let [key, _] = secrets.keys().unwrap();
+    let mut message = [&handshake_header(kind, 5, 12)[..], verify_data].concat();
+    let number = (1_u64 << 48).to_be_bytes();
+    let header: [u8; 13] = [&[22, 254, 253][..], &number, &[0, 48]]
+        .concat()
+        .try_into()
+        .unwrap();
+    let tag = key
+        .seal(number, associated_data(&header, 24), &mut message)
+        .unwrap();
+    [&header[..], &number, &message, &tag].concat()
+}
+
+#[test]
+fn only_a_finished_of_this_very_handshake_is_right() {
+    let secrets = super::super::secrets::tests::secrets();
+    let mut transcript = Transcript::default();
+    transcript.add(true, &whole(CLIENT_HELLO, 0, b"client"));
+    transcript.add(false, &whole(SERVER_HELLO, 0, b"server"));
+    let check = FinishedCheck::new(&secrets, &transcript).unwrap();
+    let right = secrets.client_verify_data(&hash(&transcript).unwrap());
+    let mut record = sealed(&secrets, FINISHED, &right);
+    assert_eq!(check.judge(&record), Verdict::Right);
+    assert_eq!(
+        check.judge(&sealed(&secrets, CERTIFICATE, &right)),
+        Verdict::Wrong
+    );
+    let of_another = sealed(&secrets, FINISHED, &[7; 12]);
+    assert_eq!(check.judge(&of_another), Verdict::Wrong);
+    record[40] ^= 1;
+    assert_eq!(check.judge(&record), Verdict::NotAuthentic);
+    assert_eq!(check.judge(&record[1..]), Verdict::NotAuthentic);
+}

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use super::link::Output;
-use super::sealer::{ALERT, Sealer};
+use super::records::ALERT;
+use super::sealer::Sealer;
 use super::{Live, Over, Phase, WebRtcEndpoint};
 use crate::proto::dtls::record::Summary;
 use crate::proto::dtls::{Event, FailureReason, Rejection, State};

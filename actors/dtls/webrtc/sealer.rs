@@ -14,9 +14,6 @@ const MAX_SEQUENCE: u64 = (1 << 48) - 1;
 /// Header, explicit nonce, tag.
 const OVERHEAD: usize = 13 + 8 + 16;
 
-pub(super) const ALERT: u8 = 21;
-pub(super) const APPLICATION_DATA: u8 = 23;
-
 /// Our side of the record layer, in epoch 1.
 pub(super) struct Sealer {
     key: RecordKey,

@@ -194,4 +194,4 @@ impl<'a> Fields<'a> {
 
 #[cfg(test)]
 #[path = "secrets_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -43,9 +43,14 @@ fn serialized() -> Vec<u8> {
     s
 }
 
+/// Those of a client, for other tests.
+pub(in super::super) fn secrets() -> Secrets {
+    Secrets::read(&serialized(), true).unwrap()
+}
+
 #[test]
 fn the_serialized_state_is_read_to_its_last_byte_or_not_at_all() {
-    let secrets = Secrets::read(&serialized(), true).unwrap();
+    let secrets = secrets();
     assert_eq!(secrets.master_secret, [5; 48]);
     assert_eq!(
         (secrets.client_random, secrets.server_random),
