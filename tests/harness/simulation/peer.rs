@@ -64,7 +64,7 @@ pub(crate) struct Peer {
     pub(crate) to_signal: Vec<Candidate>,
     pub(crate) log: Vec<(Duration, Event)>,
     pub(crate) received: Vec<Received>,
-    /// Success responses that were delivered to this agent.
+    /// Success responses that were delivered to this agent, each once.
     pub(crate) answers: Vec<(Instant, TransactionId)>,
     /// The latest one of each path.
     pub(crate) answers_on: HashMap<Path, Instant>,
@@ -253,8 +253,11 @@ impl Peer {
     fn demultiplex(&mut self, now: Instant, path: Path, payload: Bytes) {
         match stun::peek(&payload) {
             Some(header) => {
-                if header.class == Class::SuccessResponse {
-                    self.answers.push((now, header.transaction_id));
+                let id = header.transaction_id;
+                // Again, or twice: it says nothing new, however late it comes.
+                let is_new = !self.answers.iter().any(|(_, known)| *known == id);
+                if header.class == Class::SuccessResponse && is_new {
+                    self.answers.push((now, id));
                     self.answers_on.insert(path, now);
                 }
                 self.agent.handle_datagram(now, path, &payload);
