@@ -229,6 +229,8 @@ ICE = common("ice") + [
           (happening("rtc_ice_selected_pairs_total", "", "local, remote"), "{{local}} – {{remote}}")),
     graph("Failures", "Why ICE gave up.", "ops",
           (rate("rtc_ice_failures_total", "", "reason"), "{{reason}}")),
+    graph("Refused candidates", "Remote candidates that could not be used, by reason.", "ops",
+          (happening("rtc_ice_candidates_rejected_total", "", "reason"), "{{reason}}")),
     graph("Lost consent, and restarts", "Connected pairs whose peer fell silent, and ICE restarts "
           "from either side.", "ops",
           (rate("rtc_ice_consent_failures_total"), "consent lost"),
