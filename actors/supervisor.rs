@@ -254,12 +254,6 @@ impl SessionSupervisor {
             ) => SessionState::Connected,
             _ => SessionState::Connecting,
         };
-        if self
-            .closing
-            .is_none_or(|c| c.down_to != ActorKind::Gatherer)
-        {
-            self.scope.session.set(state);
-        }
         if state == SessionState::Connected && !self.connected {
             self.connected = true;
             self.connect_deadline = None;
@@ -269,6 +263,13 @@ impl SessionSupervisor {
             let process = &self.scope.metrics.process;
             process.session_connect_seconds.record(took);
             process.attempts.add(Attempt::Connected, 1);
+        }
+        // Last: who waited for the state finds it counted.
+        if self
+            .closing
+            .is_none_or(|c| c.down_to != ActorKind::Gatherer)
+        {
+            self.scope.session.set(state);
         }
     }
 

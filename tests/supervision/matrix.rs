@@ -24,9 +24,10 @@ fn rounds() -> usize {
 /// How many sessions are struck at a time.
 const AT_A_TIME: usize = 50;
 
+// A reason that every kind of actor may give.
 const FAULTS: [(Fault, &str); 3] = [
     (Fault::Panic, "panic"),
-    (Fault::Error(Reason::SocketLost), "socket_lost"),
+    (Fault::Error(Reason::ConnectTimeout), "connect_timeout"),
     (Fault::Stop, "stopped"),
 ];
 
@@ -481,12 +482,15 @@ async fn a_restart_budget_that_is_spent_is_the_end() {
             struck.inject(actor, Fault::Panic, Moment::Now);
             heard.until(&format!("{actor} error panic")).await;
         }
-        struck.inject(actor, Fault::Error(Reason::SocketLost), Moment::Now);
-        heard.until(&format!("{actor} error socket_lost")).await;
+        struck.inject(actor, Fault::Error(Reason::ConnectTimeout), Moment::Now);
+        heard.until(&format!("{actor} error connect_timeout")).await;
         heard.until(&format!("{actor} failed")).await;
         heard.until("session failed").await;
         let failure = struck.failure().unwrap();
-        assert_eq!((failure.actor, failure.reason), (actor, Reason::SocketLost));
+        assert_eq!(
+            (failure.actor, failure.reason),
+            (actor, Reason::ConnectTimeout)
+        );
         // Nothing can restart it, and so it does not wait for that.
         heard.until("session closed").await;
         within(struck.closed()).await;
@@ -514,7 +518,7 @@ async fn a_supervisor_that_dies_closes_its_session_and_nothing_else() {
     let mut neighbours = Neighbours::start(&rtc, 4).await;
     for (fault, reason) in [
         (Fault::Panic, "panic"),
-        (Fault::Error(Reason::SocketLost), "socket_lost"),
+        (Fault::Error(Reason::ConnectTimeout), "connect_timeout"),
     ] {
         let pair = Pair::new(&rtc);
         pair.connect().await;
