@@ -105,7 +105,8 @@ async fn an_idle_session_expires_and_a_busy_one_does_not() {
     idle.connect().await;
     busy.connect().await;
     let (ours, theirs) = busy.channel().await;
-    let mut heard = Heard::of(&idle.answerer);
+    // Whichever is first closes the other, too.
+    let (mut here, mut there) = (Heard::of(&idle.dialler), Heard::of(&idle.answerer));
     let chat = async {
         loop {
             echo(&ours, &theirs, "still here").await;
@@ -113,7 +114,10 @@ async fn an_idle_session_expires_and_a_busy_one_does_not() {
         }
     };
     let expires = async {
-        heard.until("supervisor error idle").await;
+        tokio::select! {
+            () = here.until("supervisor error idle") => {}
+            () = there.until("supervisor error idle") => {}
+        }
         within(idle.answerer.closed()).await;
         within(idle.dialler.closed()).await;
     };
