@@ -11,15 +11,17 @@
 //! # }
 //! ```
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use crate::dtls::DtlsActor;
 use crate::error::{ActorKind, Reason, TransportError};
 use crate::gatherer::GathererActor;
-use crate::guard::{Child, Exit};
+use crate::guard::{Child, Exit, GUARDED};
 use crate::ice::IceActor;
 use crate::runtime::Runtime;
 use crate::scope::Scope;
@@ -99,6 +101,38 @@ impl Runtime {
         }
     }
 }
+
+/// What is held at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Census {
+    /// Supervisors and the actors that they supervise, of all runtimes of this process: each is a
+    /// task.
+    pub actors: usize,
+    /// Sessions, names, addresses and transactions in the tables of the runtime's shared ports.
+    pub routes: usize,
+}
+
+impl Runtime {
+    /// Counts what is there.
+    pub async fn census(&self) -> Census {
+        let mut routes = 0;
+        for worker in self.workers() {
+            let (reply, answer) = oneshot::channel();
+            worker.address.do_send(CountRoutes(reply));
+            // A worker that is gone has none.
+            routes += answer.await.unwrap_or_default();
+        }
+        Census {
+            actors: GUARDED.load(Ordering::Acquire),
+            routes,
+        }
+    }
+}
+
+/// Asks a worker how much is in the tables of its shared port.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct CountRoutes(pub(crate) oneshot::Sender<usize>);
 
 /// Makes a worker's actor panic.
 #[derive(Message, Debug)]

@@ -13,6 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+#[cfg(feature = "chaos")]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as Cx, Poll, ready};
 
 use actix::dev::ContextFut;
@@ -119,6 +121,10 @@ impl Exit {
     }
 }
 
+/// How many guarded actors there are in this process.
+#[cfg(feature = "chaos")]
+pub(crate) static GUARDED: AtomicUsize = AtomicUsize::new(0);
+
 /// How a child is to be run.
 pub(crate) struct Guard<K: Send + 'static> {
     /// What the parent calls it.
@@ -151,6 +157,8 @@ impl<K: Send + Clone + Unpin + 'static> Guard<K> {
             }
         };
         drop(entered);
+        #[cfg(feature = "chaos")]
+        GUARDED.fetch_add(1, Ordering::AcqRel);
         actix_rt::spawn(Guarded {
             actor: Some(ctx.into_future(actor)),
             exit,
@@ -259,6 +267,8 @@ impl<A: Child, K: Send + Clone + Unpin + 'static> Future for Guarded<A, K> {
 
 impl<A: Child, K: Send + Clone + Unpin + 'static> Drop for Guarded<A, K> {
     fn drop(&mut self) {
+        #[cfg(feature = "chaos")]
+        GUARDED.fetch_sub(1, Ordering::AcqRel);
         if self.actor.is_some() {
             let _span = self.guard.span.clone().entered();
             self.bury(true);

@@ -38,6 +38,12 @@ impl Ports {
         Ok(Ports { mux, tcp, callees })
     }
 
+    /// How much is in the tables of the shared UDP port.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn routes(&self) -> usize {
+        self.mux.as_ref().map_or(0, Mux::entries)
+    }
+
     /// The UDP port, if sessions share one.
     pub(crate) fn udp(&self) -> Option<SocketAddr> {
         self.mux.as_ref().map(Mux::local_addr)

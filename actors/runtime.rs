@@ -401,6 +401,11 @@ impl Runtime {
 
 impl Runtime {
     #[cfg(feature = "chaos")]
+    pub(crate) fn workers(&self) -> Vec<Arc<crate::pool::WorkerHandle>> {
+        self.0.pool.workers().collect()
+    }
+
+    #[cfg(feature = "chaos")]
     pub(crate) fn worker(&self, index: usize) -> Option<Arc<crate::pool::WorkerHandle>> {
         self.0.pool.worker(index)
     }

@@ -149,3 +149,12 @@ impl Handler<crate::chaos::PanicNow> for Worker {
         panic!("chaos");
     }
 }
+
+#[cfg(feature = "chaos")]
+impl Handler<crate::chaos::CountRoutes> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, count: crate::chaos::CountRoutes, _: &mut Context<Self>) {
+        let _ = count.0.send(self.ports.routes());
+    }
+}

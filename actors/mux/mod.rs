@@ -208,6 +208,13 @@ impl Mux {
         Ok(mux)
     }
 
+    /// How much is in the tables.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn entries(&self) -> usize {
+        let sizes = self.0.borrow().routes.sizes();
+        sizes.sessions + sizes.ufrags + sizes.addresses + sizes.transactions
+    }
+
     /// The address that is bound.
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.0.borrow().binding.address
