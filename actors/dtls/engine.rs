@@ -11,8 +11,8 @@ use super::webrtc::WebRtcEndpoint;
 use crate::config::DtlsEngine;
 use crate::proto::Machine;
 use crate::proto::dtls::{
-    Certificate, Config, Counters, Endpoint, Event, ExportError, Fingerprint, Role, SendError,
-    SrtpKeyingMaterial, StartError, State, Version,
+    AlertDescription, Certificate, Config, Counters, Endpoint, Event, ExportError, Fingerprint,
+    Role, SendError, SrtpKeyingMaterial, StartError, State, Version,
 };
 use crate::proto::net::Segments;
 
@@ -93,6 +93,11 @@ impl Engine {
     /// See [`Endpoint::role`].
     pub(crate) fn role(&self) -> Option<Role> {
         each!(self, e => e.role())
+    }
+
+    /// See [`Endpoint::alert_sent`].
+    pub(crate) fn alert_sent(&self) -> Option<AlertDescription> {
+        each!(self, e => e.alert_sent())
     }
 
     /// See [`Endpoint::peer_certificate`].

@@ -117,6 +117,8 @@ fn a_mismatch_fails_both_sides_at_once_and_nothing_was_believed() {
                         "{kinds:?} {deceived} {seed}"
                     );
                     let engine = &mut pair.engines[deceived];
+                    let told = engine.alert_sent().map(|alert| alert.as_str());
+                    assert_eq!(told, Some("bad_certificate"), "{kinds:?} {deceived} {seed}");
                     assert!(engine.peer_certificate().is_none());
                     assert!(engine.srtp_keying_material().is_none());
                     assert_eq!(engine.send(now(), b"x"), Err(SendError::Closed));

@@ -233,6 +233,9 @@ impl DtlsActor {
         if let FailureReason::PeerAlert(alert) = reason {
             metrics.alert(Direction::In, alert);
         }
+        if let Some(alert) = self.engine.alert_sent() {
+            metrics.alert(Direction::Out, alert);
+        }
     }
 
     fn tell_above(&self) {

@@ -219,6 +219,13 @@ impl WebRtcEndpoint {
         self.established().map(|e| &e.peer_certificate)
     }
 
+    pub(crate) fn alert_sent(&self) -> Option<AlertDescription> {
+        match &self.phase {
+            Phase::Over(over) => over.rejection.as_ref().and_then(Rejection::alert),
+            Phase::New(_) | Phase::Live(_) => None,
+        }
+    }
+
     pub(crate) fn version(&self) -> Option<Version> {
         self.established().map(|_| Version::Dtls12)
     }

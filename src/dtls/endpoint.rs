@@ -10,8 +10,8 @@ use super::inbox::Inbox;
 use super::live::{End, Facts, Live, Out};
 use super::rejection::Rejection;
 use super::{
-    Certificate, Config, Counters, ExportError, FailureReason, Fingerprint, FingerprintSet, Role,
-    SendError, SrtpKeyingMaterial, StartError, Version, cipher_suite_name,
+    AlertDescription, Certificate, Config, Counters, ExportError, FailureReason, Fingerprint,
+    FingerprintSet, Role, SendError, SrtpKeyingMaterial, StartError, Version, cipher_suite_name,
 };
 use crate::Machine;
 use crate::net::{Coalescer, Segments};
@@ -264,6 +264,14 @@ impl Endpoint {
     /// complete.
     pub fn peer_certificate(&self) -> Option<&Bytes> {
         self.facts()?.peer_certificate.as_ref()
+    }
+
+    /// The fatal alert that told the peer of our failure, where there was one to tell it by.
+    pub fn alert_sent(&self) -> Option<AlertDescription> {
+        match &self.phase {
+            Phase::Over(over) => over.rejection.as_ref().and_then(Rejection::alert),
+            Phase::New(_) | Phase::Live(_) => None,
+        }
     }
 
     /// The protocol version, once connected.

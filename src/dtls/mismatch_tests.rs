@@ -45,6 +45,9 @@ fn in_dtls_12_both_sides_fail_at_once() {
         let begin = pair.now;
         pair.run(MINUTE, |p| p.both(State::Failed));
         assert_nothing_was_believed(&mut pair, deceived);
+        let told = pair.ends[deceived].alert_sent();
+        assert_eq!(told, Some(AlertDescription::BAD_CERTIFICATE));
+        assert_eq!(pair.ends[1 - deceived].alert_sent(), None);
         assert_eq!(
             pair.events[1 - deceived],
             [Event::Failed(FailureReason::PeerRejected)]

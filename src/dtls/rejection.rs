@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+use super::alert::AlertDescription;
+use super::record::Summary;
+
 /// How often a peer is told: as often as any stack resends a flight, and not for ever.
 const MAX_REPEATS: u32 = 20;
 
@@ -20,6 +23,13 @@ impl Rejection {
             datagram,
             left: MAX_REPEATS,
         }
+    }
+
+    /// The alert that the peer is told.
+    pub fn alert(&self) -> Option<AlertDescription> {
+        Summary::of(&self.datagram)
+            .fatal_alert
+            .map(AlertDescription)
     }
 
     /// The datagram to send once more, unless the peer was told often enough.
