@@ -95,15 +95,22 @@ async fn a_session_can_be_run_by_messages_alone() {
         };
         assert!(dialler.send(export).await.unwrap().is_err());
 
-        dialler.send(CloseTransport(ActorKind::Sctp)).await.unwrap();
         let states = dialler.send(GetStates).await.unwrap().unwrap();
-        assert_eq!(states.sctp, SctpTransportState::Closed);
-        answerer.send(CloseSession).await.unwrap();
+        assert_eq!(states.sctp, SctpTransportState::Connected);
+        dialler.send(CloseTransport(ActorKind::Sctp)).await.unwrap();
+        // What it was all for is gone: the rest follows, here and at the peer.
+        a.closed().await;
+        assert_eq!(a.sctp().state(), SctpTransportState::Closed);
+        // It may have come to its end already.
+        let _ = answerer.send(CloseSession).await;
+        b.closed().await;
     })
     .await;
     assert_eq!(b.state(), SessionState::Closed);
     let mut states = Vec::new();
-    while let Ok(event) = heard.try_recv() {
+    // A listener hears in its own time.
+    while states.last() != Some(&SessionState::Closed) {
+        let event = within(heard.recv()).await.unwrap();
         assert_eq!(&event.session, b.id());
         if let Event::Session(SessionEvent::StateChange(state)) = event.event {
             states.push(state);
