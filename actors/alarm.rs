@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context as Cx, Poll};
+use std::task::{Context as Cx, Poll, Waker};
 use std::time::Instant;
 
 use actix::fut::ActorFuture;
@@ -22,18 +22,26 @@ pub(crate) trait OnAlarm: Actor<Context = Context<Self>> {
     fn on_alarm(&mut self, ctx: &mut Context<Self>);
 }
 
-/// Sets the deadline. actix polls an actor's futures after each message that it handled, so
-/// storing a value is all it takes: nothing is spawned or cancelled per packet.
+/// Sets the deadline. The timer rings at the earliest one since it last rang, and is set to the
+/// current one then: what a packet moves ahead costs nothing, nothing is spawned or cancelled.
 #[derive(Clone, Default)]
-pub(crate) struct Alarm(Rc<Cell<Option<Instant>>>);
+pub(crate) struct Alarm(Rc<State>);
+
+#[derive(Default)]
+struct State {
+    deadline: Cell<Option<Instant>>,
+    /// When the timer rings.
+    armed: Cell<Option<Instant>>,
+    /// Polls the watch; taken until it has been polled.
+    waker: Cell<Option<Waker>>,
+}
 
 impl Alarm {
     /// Begins to watch over the deadline of an actor.
     pub(crate) fn start<A: OnAlarm>(ctx: &mut Context<A>) -> Alarm {
         let alarm = Alarm::default();
         ctx.spawn(Watch {
-            deadline: alarm.0.clone(),
-            armed: None,
+            state: alarm.0.clone(),
             sleep: None,
         });
         alarm
@@ -41,19 +49,35 @@ impl Alarm {
 
     /// Sets the deadline, `None` for never.
     pub(crate) fn set(&self, deadline: Option<Instant>) {
-        self.0.set(deadline);
+        self.0.deadline.set(deadline);
+        // After a message actix polls the watch anyway; after another future of the actor, which
+        // may stand behind it, only if it is told to.
+        if self.0.is_too_late()
+            && let Some(waker) = self.0.waker.take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    /// Whether the timer rings only after the deadline, or not at all.
+    fn is_too_late(&self) -> bool {
+        let armed = self.armed.get();
+        self.deadline
+            .get()
+            .is_some_and(|deadline| armed.is_none_or(|armed| deadline < armed))
     }
 }
 
 struct Watch {
-    deadline: Rc<Cell<Option<Instant>>>,
-    armed: Option<Instant>,
+    state: Rc<State>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watch {
     fn set(&mut self, at: Instant) {
-        self.armed = Some(at);
+        self.state.armed.set(Some(at));
         match self.sleep.as_mut() {
             Some(sleep) => sleep.as_mut().reset(at.into()),
             None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at.into()))),
@@ -71,10 +95,10 @@ impl<A: OnAlarm> ActorFuture<A> for Watch {
         cx: &mut Cx<'_>,
     ) -> Poll<()> {
         let this = &mut *self;
-        while let Some(deadline) = this.deadline.get() {
-            // A deadline that moves ahead, as it does with each packet, costs nothing: the timer
-            // rings at the old one, and is set to the new one then.
-            if this.armed.is_none_or(|armed| deadline < armed) {
+        // What `on_alarm` sets is looked at here.
+        let waker = this.state.waker.take();
+        while let Some(deadline) = this.state.deadline.get() {
+            if this.state.is_too_late() {
                 this.set(deadline);
             }
             let Some(sleep) = this.sleep.as_mut() else {
@@ -83,17 +107,24 @@ impl<A: OnAlarm> ActorFuture<A> for Watch {
             if sleep.as_mut().poll(cx).is_pending() {
                 break;
             }
-            if this.armed.is_some_and(|armed| armed < deadline) {
+            if this.state.armed.get().is_some_and(|armed| armed < deadline) {
                 this.set(deadline);
                 continue;
             }
-            this.deadline.set(None);
-            this.armed = None;
+            this.state.deadline.set(None);
+            this.state.armed.set(None);
             actor.on_alarm(ctx);
             if ctx.state() != ActorState::Running {
                 break;
             }
         }
+        let waker = waker.filter(|waker| waker.will_wake(cx.waker()));
+        let waker = waker.unwrap_or_else(|| cx.waker().clone());
+        this.state.waker.set(Some(waker));
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+#[path = "alarm_tests.rs"]
+mod tests;

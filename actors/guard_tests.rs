@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ActorKind;
+use crate::virtual_time::on_virtual_time;
 
 /// Each way in which a child can end.
 #[derive(Message, Debug, Clone, Copy)]
@@ -116,14 +117,6 @@ impl Bed {
         tokio::time::sleep(Duration::from_secs(5)).await;
         std::mem::take(&mut *self.heard.lock().unwrap())
     }
-}
-
-fn on_virtual_time(test: impl Future<Output = ()>) {
-    System::with_tokio_rt(|| {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_all().start_paused(true).build().unwrap()
-    })
-    .block_on(test);
 }
 
 fn failed() -> End {

@@ -34,6 +34,8 @@ pub mod stats;
 mod supervisor;
 mod tcp;
 mod turn;
+#[cfg(test)]
+mod virtual_time;
 #[cfg(feature = "web")]
 pub mod web;
 mod worker;

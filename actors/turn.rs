@@ -14,7 +14,8 @@ pub(crate) trait OnTurn: Actor<Context = Context<Self>> {
     fn on_turn(&mut self, ctx: &mut Context<Self>);
 }
 
-/// Asks for a turn. As with the [alarm](crate::alarm), storing a value is all it takes.
+/// Asks for a turn, while a message is handled: actix polls an actor's futures after each, so storing
+/// a value is all it takes.
 #[derive(Clone, Default)]
 pub(crate) struct Turn(Rc<Cell<State>>);
 

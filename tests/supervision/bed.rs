@@ -12,7 +12,7 @@ use actix_rtc::{
 };
 
 /// How long anything may take that should take milliseconds.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long nothing must happen until it is believed that nothing more comes.
 const QUIET: Duration = Duration::from_millis(150);

@@ -123,7 +123,6 @@ async fn survives(rtc: &Runtime, pair: Pair, sender_dies: bool, kills: &[(ActorK
 }
 
 #[tokio::test]
-#[ignore = "complete and in order, but in some runs the data stands still for minutes: to be mended"]
 async fn a_transfer_survives_the_ice_actor_of_the_receiver() {
     let rtc = start(config(2));
     let pair = Pair::new(&rtc);
@@ -131,7 +130,6 @@ async fn a_transfer_survives_the_ice_actor_of_the_receiver() {
 }
 
 #[tokio::test]
-#[ignore = "complete and in order, but in some runs the data stands still for minutes: to be mended"]
 async fn a_transfer_survives_the_gatherer_of_the_sender_and_then_its_ice_actor() {
     let rtc = start(config(2));
     let pair = Pair::new(&rtc);
@@ -142,7 +140,6 @@ async fn a_transfer_survives_the_gatherer_of_the_sender_and_then_its_ice_actor()
 
 /// Without a shared port both come back on other ports than before.
 #[tokio::test]
-#[ignore = "complete and in order, but in some runs the data stands still for minutes: to be mended"]
 async fn a_transfer_survives_the_gatherer_of_a_receiver_with_sockets_of_its_own() {
     let rtc = start(config(2));
     let pair = Pair {
