@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use actix_rtc_proto::ice::{Candidate, Config, FailureReason, Role, State};
 use actix_rtc_proto::random::Random;
+use actix_rtc_proto::stun;
 
 use crate::harness::link::Link;
 use crate::harness::nat::NatKind;
@@ -195,7 +196,8 @@ fn confirm(sim: &Sim, side: usize, reason: FailureReason, history: &str) {
     // To checks of then: an answer to one of before may still come, and counts for nothing.
     let no_answer_since = |since: Instant| {
         let of_then = |at: Instant| (since..=failed).contains(&at);
-        let counts = |(at, id): &&(_, _)| of_then(*at) && peer.asked(*id).is_some_and(of_then);
+        let asked_then = |id| peer.request(id).is_some_and(|(at, ..)| of_then(at));
+        let counts = |(at, id): &&(_, _)| of_then(*at) && asked_then(*id);
         let answer = peer.answers.iter().find(counts);
         assert_eq!(answer, None, "{reason} while answers came: {history}");
     };
@@ -206,13 +208,23 @@ fn confirm(sim: &Sim, side: usize, reason: FailureReason, history: &str) {
         began.max(Some(sim.start + entered)).expect("it has begun")
     };
     match reason {
-        // An answer to a check that another one has replaced comes late, and does not count.
+        // Of the generation of the pair in use: an answer to a check of the one before is none for
+        // it. One to a check that another one has replaced comes late, and does not count either.
         FailureReason::ConsentExpired => {
             let path = peer.last_path.expect("a pair was in use");
-            let last = *peer.answers_on.get(&path).expect("it was answered once");
+            let ufrag = |to, datagram| {
+                let ufrag = stun::local_ufrag(datagram);
+                ufrag.filter(|_| to == path)
+            };
+            let mut sent = peer.sent.iter().rev();
+            let in_use = sent.find_map(|(_, to, datagram)| ufrag(*to, datagram));
+            let asked = |id| peer.request(id).and_then(|(_, to, d)| ufrag(to, d));
+            let mut answers = peer.answers.iter().rev();
+            let last = answers.find(|(at, id)| *at <= failed && asked(*id) == in_use);
+            let (last, _) = *last.expect("it was answered once");
             let silent = failed.saturating_duration_since(last);
             assert!(
-                silent + secs(3) >= config.consent_timeout,
+                silent + secs(1) >= config.consent_timeout,
                 "consent expired {silent:?} after an answer: {history}"
             );
         }

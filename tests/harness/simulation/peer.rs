@@ -1,6 +1,6 @@
 //! One side of a session: an ICE agent, its sockets, and what a gatherer does for it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -66,8 +66,8 @@ pub(crate) struct Peer {
     pub(crate) received: Vec<Received>,
     /// Success responses that were delivered to this agent, each once.
     pub(crate) answers: Vec<(Instant, TransactionId)>,
-    /// The latest one of each path.
-    pub(crate) answers_on: HashMap<Path, Instant>,
+    /// The paths that they came on.
+    answered: HashSet<Path>,
     /// The path that carried data last.
     pub(crate) last_path: Option<Path>,
     /// Sockets and allocations that are gone, and since when.
@@ -95,7 +95,7 @@ impl Peer {
             log: Vec::new(),
             received: Vec::new(),
             answers: Vec::new(),
-            answers_on: HashMap::new(),
+            answered: HashSet::new(),
             last_path: None,
             gone: Vec::new(),
             sent: Vec::new(),
@@ -183,7 +183,7 @@ impl Peer {
             return false;
         };
         assert!(
-            self.answers_on.contains_key(&path),
+            self.answered.contains(&path),
             "data for {path}, from where no answer ever came"
         );
         self.agent.note_sent(now, 1, payload.len());
@@ -191,12 +191,12 @@ impl Peer {
         true
     }
 
-    /// When a request was first sent.
-    pub(crate) fn asked(&self, id: TransactionId) -> Option<Instant> {
+    /// A request, as it was first sent: when, and where.
+    pub(crate) fn request(&self, id: TransactionId) -> Option<(Instant, Path, &[u8])> {
         let is_it = |datagram: &[u8]| stun::peek(datagram).is_some_and(|h| h.transaction_id == id);
         let mut sent = self.sent.iter();
         sent.find(|(_, _, datagram)| is_it(datagram))
-            .map(|(at, ..)| self.start + *at)
+            .map(|(at, path, datagram)| (self.start + *at, *path, &datagram[..]))
     }
 
     /// The states that were entered, with their times.
@@ -258,7 +258,7 @@ impl Peer {
                 let is_new = !self.answers.iter().any(|(_, known)| *known == id);
                 if header.class == Class::SuccessResponse && is_new {
                     self.answers.push((now, id));
-                    self.answers_on.insert(path, now);
+                    self.answered.insert(path);
                 }
                 self.agent.handle_datagram(now, path, &payload);
             }
