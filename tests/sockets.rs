@@ -339,12 +339,12 @@ async fn tcp_connections_find_their_session_on_ports_that_are_shared() {
 async fn with_udp_and_tcp_udp_is_chosen() {
     let [a, b] = [0, 1].map(|_| start(over_tcp(UdpMode::PerSession)));
     let (a, b) = within(connect(&a, &b)).await;
-    until("the best pair is in use", || {
+    until("the best pair is in use, and nominated", || {
         let pairs = [&a, &b].map(|session| session.ice().selected_pair());
-        let by_udp = |pair: &SelectedPair| pair.path.protocol == Protocol::Udp;
+        let best = |pair: &SelectedPair| pair.path.protocol == Protocol::Udp && pair.nominated;
         pairs
             .into_iter()
-            .all(|pair| pair.is_some_and(|pair| by_udp(&pair)))
+            .all(|pair| pair.is_some_and(|pair| best(&pair)))
     })
     .await;
 }

@@ -182,6 +182,10 @@ impl IceActor {
                 scope.ice.selected.store(Some(pair.clone()));
                 self.send_event(IceTransportEvent::SelectedPairChange(pair));
             }
+            Event::Nominated => {
+                let pair = self.agent.selected_pair().map(Arc::new);
+                scope.ice.selected.store(pair);
+            }
             Event::RemoteCandidate(candidate) => {
                 self.publish_remote_candidates();
                 self.send_event(IceTransportEvent::RemoteCandidate(candidate));

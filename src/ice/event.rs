@@ -27,6 +27,8 @@ pub enum Event {
     Failed(FailureReason),
     /// Data goes over another pair now.
     SelectedPairChanged(Box<SelectedPair>),
+    /// The pair over which data goes already is nominated now.
+    Nominated,
     /// A check came from an address that was not signalled (RFC 8445 §7.3.1.3).
     RemoteCandidate(Candidate),
     /// The first message with the right MESSAGE-INTEGRITY arrived on this path: what else comes

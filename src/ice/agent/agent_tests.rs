@@ -26,6 +26,7 @@ fn two_hosts_connect_in_one_round_trip() {
     let count = |f: fn(&Event) -> bool| link.log[A].iter().filter(|e| f(&e.1)).count();
     assert_eq!(count(|e| matches!(e, Event::Authenticated(_))), 1);
     assert_eq!(count(|e| matches!(e, Event::SelectedPairChanged(_))), 1);
+    assert_eq!(count(|e| matches!(e, Event::Nominated)), 1, "later");
 }
 
 #[test]

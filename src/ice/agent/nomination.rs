@@ -164,6 +164,9 @@ impl Agent {
             }
         }
         self.selected = Some(id);
+        if self.active == Some(id) {
+            self.events.push_back(Event::Nominated);
+        }
         if !self.config.renomination {
             let active = self.active;
             self.checklist
