@@ -70,3 +70,14 @@ fn it_rings_at_an_earlier_deadline_that_a_later_future_of_the_actor_sets() {
     });
     assert_eq!(rang, Some(5 * MILLIS));
 }
+
+/// The timer rings at the old deadline, when nobody polls the actor for anything else.
+#[test]
+fn it_rings_at_a_later_deadline_that_was_set_while_the_timer_ran() {
+    let rang = rings_after(|ctx, alarm| {
+        alarm.set(Some(now() + 5 * MILLIS));
+        let wait = actix::fut::wrap_future::<_, Sleeper>(tokio::time::sleep(2 * MILLIS));
+        ctx.spawn(wait.map(|(), actor, _| actor.alarm.set(Some(now() + 100 * MILLIS))));
+    });
+    assert_eq!(rang, Some(102 * MILLIS));
+}
