@@ -2,22 +2,11 @@
 //! sctp-proto keeps this to itself.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::packet::tsn_before;
+use super::path::{Amount, Path};
 
-/// What may be in flight on a path of which nothing is known, or one with next to no delay: two
-/// full segmented sends, so that one is under way while the next is made.
-const FLOOR_BYTES: usize = 128 * 1024;
-/// The same in chunks: each costs sctp-proto a step of every scan, however small it is.
-const FLOOR_CHUNKS: usize = 256;
-/// What may be in flight, in multiples of what the path holds: enough to ride over delayed
-/// acknowledgements, and half of what fills a queue as long as the path.
-const GAIN: f64 = 1.5;
-/// For how many round trips a delivery rate is remembered.
-const ROUNDS: usize = 8;
-/// For how long the least round trip is believed: the path may have become longer.
-const MIN_RTT_LIFETIME: Duration = Duration::from_secs(10);
 /// The most TSNs that can be skipped without being sent; our own sender skips one at a time.
 const MAX_SKIP: u32 = 1 << 16;
 
@@ -30,12 +19,8 @@ pub(super) struct Flight {
     bytes: usize,
     chunks: usize,
     delivered: Amount,
-    rates: [Rate; ROUNDS],
-    round: usize,
-    /// The round ends when something is acknowledged that was sent after so much was delivered.
-    round_end: u64,
-    smoothed_rtt: Option<Duration>,
-    min_rtt: Option<(Duration, Instant)>,
+    /// What the acknowledgements say of the path.
+    pub(super) path: Path,
     retransmissions: u64,
 }
 
@@ -49,26 +34,6 @@ struct Sent {
     retransmitted: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Amount {
-    bytes: u64,
-    chunks: u64,
-}
-
-/// Per second.
-#[derive(Debug, Clone, Copy, Default)]
-struct Rate {
-    bytes: f64,
-    chunks: f64,
-}
-
-/// How much may be under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limit {
-    pub(super) bytes: usize,
-    pub(super) chunks: usize,
-}
-
 impl Flight {
     pub(super) fn new(initial_tsn: u32) -> Flight {
         Flight {
@@ -77,11 +42,7 @@ impl Flight {
             bytes: 0,
             chunks: 0,
             delivered: Amount::default(),
-            rates: [Rate::default(); ROUNDS],
-            round: 0,
-            round_end: 0,
-            smoothed_rtt: None,
-            min_rtt: None,
+            path: Path::new(),
             retransmissions: 0,
         }
     }
@@ -96,41 +57,19 @@ impl Flight {
         self.chunks
     }
 
+    /// The highest TSN that the peer acknowledged cumulatively.
+    pub(super) fn cumulative(&self) -> u32 {
+        self.first.wrapping_sub(1)
+    }
+
+    /// The highest TSN that was sent.
+    pub(super) fn newest(&self) -> u32 {
+        self.cumulative().wrapping_add(self.sent.len() as u32)
+    }
+
     /// How many chunks were sent again.
     pub(super) fn retransmissions(&self) -> u64 {
         self.retransmissions
-    }
-
-    /// RFC 9260 §6.3.1, without the variance.
-    pub(super) fn smoothed_rtt(&self) -> Option<Duration> {
-        self.smoothed_rtt
-    }
-
-    /// The least round trip of the last ten to twenty seconds.
-    pub(super) fn min_rtt(&self) -> Option<Duration> {
-        self.min_rtt.map(|(rtt, _)| rtt)
-    }
-
-    /// The highest rate of the last round trips in bytes per second, 0 before the first.
-    pub(super) fn delivery_rate(&self) -> f64 {
-        self.rates
-            .iter()
-            .fold(0.0, |most, rate| rate.bytes.max(most))
-    }
-
-    /// A small multiple of what the path delivers per round trip. Congestion control below decides
-    /// what is really sent; this keeps it from filling queues, and its own scans short.
-    pub(super) fn limit(&self) -> Limit {
-        let rtt = self.min_rtt().unwrap_or_default().as_secs_f64();
-        let chunks = self
-            .rates
-            .iter()
-            .fold(0.0, |most, rate| rate.chunks.max(most));
-        // A cast from a float saturates.
-        Limit {
-            bytes: ((self.delivery_rate() * rtt * GAIN) as usize).max(FLOOR_BYTES),
-            chunks: ((chunks * rtt * GAIN) as usize).max(FLOOR_CHUNKS),
-        }
     }
 
     /// A DATA chunk left.
@@ -164,6 +103,7 @@ impl Flight {
         self.sent.push_back(entry(length, false));
         self.bytes += usize::from(length);
         self.chunks += 1;
+        self.path.on_sent(tsn, self.bytes as u64);
     }
 
     /// A SACK came: the cumulative TSN and the gap blocks (RFC 9260 §3.3.4). Returns how many
@@ -177,7 +117,7 @@ impl Flight {
         let before = self.delivered.bytes;
         let mut newest: Option<Sent> = None;
         while !self.sent.is_empty() && !tsn_before(cumulative, self.first) {
-            self.acknowledge(0, &mut newest);
+            self.acknowledge(now, 0, &mut newest);
             self.sent.pop_front();
             self.first = self.first.wrapping_add(1);
         }
@@ -186,7 +126,7 @@ impl Flight {
             let from = u32::from(start).saturating_sub(offset) as usize;
             let to = (u32::from(end) + 1).saturating_sub(offset) as usize;
             for index in from..to.min(self.sent.len()) {
-                self.acknowledge(index, &mut newest);
+                self.acknowledge(now, index, &mut newest);
             }
         }
         if let Some(newest) = newest {
@@ -195,7 +135,7 @@ impl Flight {
         (self.delivered.bytes - before) as usize
     }
 
-    fn acknowledge(&mut self, index: usize, newest: &mut Option<Sent>) {
+    fn acknowledge(&mut self, now: Instant, index: usize, newest: &mut Option<Sent>) {
         let sent = &mut self.sent[index];
         if sent.acknowledged {
             return;
@@ -205,6 +145,9 @@ impl Flight {
         self.chunks -= 1;
         self.delivered.bytes += u64::from(sent.length);
         self.delivered.chunks += 1;
+        let rtt = (!sent.retransmitted).then(|| now.saturating_duration_since(sent.at));
+        self.path
+            .on_probe(now, self.first.wrapping_add(index as u32), rtt);
         // RFC 9260 §6.3.1 C5: nothing can be learnt from what was sent twice.
         if !sent.retransmitted && newest.is_none_or(|newest| newest.at <= sent.at) {
             *newest = Some(*sent);
@@ -213,23 +156,12 @@ impl Flight {
 
     fn measure(&mut self, now: Instant, newest: Sent) {
         let rtt = now.saturating_duration_since(newest.at);
-        self.smoothed_rtt = Some(self.smoothed_rtt.map_or(rtt, |srtt| (srtt * 7 + rtt) / 8));
-        match self.min_rtt {
-            Some((least, at)) if rtt > least && now < at + MIN_RTT_LIFETIME => {}
-            _ => self.min_rtt = Some((rtt, now)),
-        }
-        if newest.delivered.bytes >= self.round_end {
-            self.round_end = self.delivered.bytes;
-            self.round = (self.round + 1) % ROUNDS;
-            self.rates[self.round] = Rate::default();
-        }
-        // Below a microsecond there is no rate, only a division by nothing.
-        let seconds = rtt.as_secs_f64().max(1e-6);
-        let rate = &mut self.rates[self.round];
-        let bytes = self.delivered.bytes - newest.delivered.bytes;
-        let chunks = self.delivered.chunks - newest.delivered.chunks;
-        rate.bytes = rate.bytes.max(bytes as f64 / seconds);
-        rate.chunks = rate.chunks.max(chunks as f64 / seconds);
+        let delivered = Amount {
+            bytes: self.delivered.bytes - newest.delivered.bytes,
+            chunks: self.delivered.chunks - newest.delivered.chunks,
+        };
+        self.path
+            .on_acknowledged(now, rtt, delivered, self.delivered.bytes);
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::sctp::testing::epoch;
 
@@ -17,7 +19,7 @@ fn what_is_in_flight_follows_sends_and_acknowledgements() {
         300
     );
     assert_eq!((flight.bytes(), flight.chunks()), (200, 2));
-    assert_eq!(flight.smoothed_rtt(), Some(50 * MS));
+    assert_eq!(flight.path.smoothed_rtt(), Some(50 * MS));
     // The same again changes nothing; neither does an old one.
     assert_eq!(
         flight.on_sack(now + 50 * MS, u32::MAX, [(3, 3)].into_iter()),
@@ -39,7 +41,7 @@ fn retransmissions_are_counted_and_say_nothing_of_the_round_trip() {
     flight.on_sent(now + 500 * MS, 1, 10);
     assert_eq!((flight.retransmissions(), flight.bytes()), (1, 10));
     assert_eq!(flight.on_sack(now + 550 * MS, 1, [].into_iter()), 10);
-    assert_eq!(flight.smoothed_rtt(), None);
+    assert_eq!(flight.path.smoothed_rtt(), None);
 }
 
 #[test]
@@ -55,45 +57,4 @@ fn tsns_that_are_never_sent_are_passed_over() {
     flight.on_sack(now, 4000, [(1, 60_000)].into_iter());
     flight.on_sent(now, 5, 10);
     assert_eq!(flight.bytes(), 10);
-}
-
-#[test]
-fn the_limit_is_what_the_path_holds_and_a_half() {
-    let mut now = epoch();
-    let mut flight = Flight::new(1);
-    let mut tsn = 1;
-    // 1,000 chunks of 1,000 bytes every 100 ms: 10 MB/s, 1 MB per round trip.
-    for _ in 0..20 {
-        let first = tsn;
-        for _ in 0..1000 {
-            flight.on_sent(now, tsn, 1000);
-            tsn += 1;
-        }
-        now += 100 * MS;
-        flight.on_sack(now, first + 999, [].into_iter());
-    }
-    assert_eq!(flight.min_rtt(), Some(100 * MS));
-    let limit = flight.limit();
-    assert!((1_490_000..1_510_000).contains(&limit.bytes), "{limit:?}");
-    assert!((1490..1510).contains(&limit.chunks), "{limit:?}");
-    assert_eq!(
-        Flight::new(1).limit(),
-        Limit {
-            bytes: FLOOR_BYTES,
-            chunks: FLOOR_CHUNKS
-        }
-    );
-}
-
-#[test]
-fn a_longer_path_is_believed_after_a_while() {
-    let mut now = epoch();
-    let mut flight = Flight::new(1);
-    for (tsn, rtt) in [(1, 10), (2, 80), (3, 80), (4, 80)] {
-        flight.on_sent(now, tsn, 100);
-        now += rtt * MS;
-        flight.on_sack(now, tsn, [].into_iter());
-        now += Duration::from_secs(4);
-    }
-    assert_eq!(flight.min_rtt(), Some(80 * MS));
 }

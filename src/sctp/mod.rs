@@ -70,6 +70,7 @@ mod init;
 mod message;
 mod outbound;
 mod packet;
+mod path;
 mod scheduler;
 mod stats;
 #[cfg(test)]

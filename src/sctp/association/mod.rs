@@ -317,10 +317,10 @@ impl Association {
             let flight = &established.flight;
             stats.in_flight_bytes = flight.bytes();
             stats.in_flight_chunks = flight.chunks();
-            stats.send_limit = flight.limit().bytes;
-            stats.rtt = flight.smoothed_rtt();
-            stats.min_rtt = flight.min_rtt();
-            stats.delivery_rate = flight.delivery_rate();
+            stats.send_limit = flight.path.limit().bytes as usize;
+            stats.rtt = flight.path.smoothed_rtt();
+            stats.min_rtt = flight.path.min_rtt();
+            stats.delivery_rate = flight.path.delivery_rate();
             stats.retransmitted_chunks = flight.retransmissions();
             (stats.timeouts, stats.fast_retransmits) = established.engine.losses();
         }

@@ -17,14 +17,15 @@ const MAX_ROUNDS: u32 = 10;
 impl Association {
     /// Makes packets, if it is time to.
     pub(super) fn transmit(&mut self, now: Instant) {
+        let Phase::Connected { established, .. } = &mut self.phase else {
+            return;
+        };
+        if !established.is_due(now) {
+            return;
+        }
+        established.permit(now);
         let mut ahead = 1;
         for _ in 0..MAX_ROUNDS {
-            let Phase::Connected { established, .. } = &mut self.phase else {
-                return;
-            };
-            if !established.is_due(now) {
-                return;
-            }
             self.reset_drained();
             self.feed(now, ahead);
             let more = !self.scheduler.is_empty();

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::super::super::testing::{Conditions, Pair, pattern};
-use super::super::super::{ChannelOptions, Config, Event, Message, SendError};
+use super::super::super::{ChannelId, ChannelOptions, Config, Event, Message, SendError};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -101,47 +101,111 @@ fn a_lone_message_is_acknowledged_at_once_and_never_sent_twice() {
     assert_eq!(stats.min_rtt, Some(Duration::from_millis(50)));
 }
 
+/// A link with this many Mbit/s and milliseconds of delay, and a queue of 50 ms.
+fn link(megabits: u32, rtt: u64, loss: f64) -> Conditions {
+    Conditions {
+        rate: f64::from(megabits) * 1e6,
+        loss,
+        delay: Duration::from_millis(rtt) / 2,
+        ..Default::default()
+    }
+}
+
 #[test]
 fn goodput_on_simulated_links() {
-    for (rate, loss, delay, least) in [
-        (20e6, 0.0, 25, 15.0),
-        (100e6, 0.0, 25, 85.0),
-        (100e6, 0.0, 50, 25.0),
-        (0.0, 0.01, 25, 1.5),
-        (0.0, 0.05, 25, 0.4),
+    // Megabits per second that arrive at least, from the first INIT on.
+    for (megabits, rtt, loss, least) in [
+        (20, 50, 0.0, 17.0),
+        (100, 50, 0.0, 85.0),
+        (20, 100, 0.0, 15.0),
+        (100, 100, 0.0, 75.0),
+        (20, 50, 0.01, 1.0),
+        (20, 50, 0.05, 0.3),
+        (20, 100, 0.01, 0.5),
+        (20, 100, 0.05, 0.15),
     ] {
-        let delay = Duration::from_millis(delay);
-        let conditions = Conditions {
-            rate,
-            loss,
-            delay,
-            ..Default::default()
-        };
-        let mut pair = Pair::connected(Config::default(), conditions, 4);
+        let mut pair = Pair::new(Config::default(), link(megabits, rtt, loss), 4);
         let id = pair.open(0, "bulk", ChannelOptions::default());
+        let start = pair.now;
+        pair.connect();
         let message = pattern(65_536, 0);
-        // Enough for the slow start not to count for much.
+        // For more than ten seconds, after which the round trip is measured anew.
         let count = if loss > 0.0 {
             30
         } else {
-            (rate / 1e6) as usize * 15
+            megabits as usize * 20
         };
-        let start = pair.now;
         assert!(pair.pump(0, id, &message, count, 600 * SECOND));
         let seconds = (pair.now - start).as_secs_f64();
         let goodput = (count * message.len()) as f64 * 8.0 / seconds / 1e6;
+        let stats = pair.sides[0].association.stats();
         println!(
-            "{:>4} Mbit/s, loss {loss}, RTT {:?}: {goodput:.1} Mbit/s",
-            rate / 1e6,
-            delay * 2
+            "{megabits:>3} Mbit/s, RTT {rtt:>3} ms, loss {:>1.0} %: {goodput:.1} Mbit/s, {} chunks sent again",
+            loss * 100.0,
+            stats.retransmitted_chunks
         );
         assert!(goodput > least);
+        if loss == 0.0 {
+            assert_eq!(stats.retransmitted_chunks, 0, "the queue overflowed");
+        }
         let expected = Message::Binary(message);
-        assert!(
-            pair.sides[1]
-                .received
-                .iter()
-                .all(|(_, message)| *message == expected)
-        );
+        let mut received = pair.sides[1].received.iter();
+        assert!(received.all(|(_, message)| *message == expected));
+    }
+}
+
+/// What arrives in Mbit/s while a channel sends all it can for `time`.
+fn flood(pair: &mut Pair, id: ChannelId, time: Duration) -> f64 {
+    let message = pattern(65_536, 0);
+    let before = pair.sides[1].received.len();
+    let end = pair.now + time;
+    loop {
+        while pair.sides[0]
+            .association
+            .send(pair.now, id, message.clone().into())
+            .is_ok()
+        {}
+        if !pair.step(end) {
+            break;
+        }
+    }
+    let received = (pair.sides[1].received.len() - before) * message.len();
+    received as f64 * 8.0 / time.as_secs_f64() / 1e6
+}
+
+#[test]
+fn a_faster_link_is_used_at_once_and_a_slower_one_recovers() {
+    let mut pair = Pair::connected(Config::default(), link(20, 50, 0.0), 6);
+    let id = pair.open(0, "bulk", ChannelOptions::default());
+    flood(&mut pair, id, 2 * SECOND);
+    pair.conditions.rate = 100e6;
+    flood(&mut pair, id, SECOND / 2);
+    let fast = flood(&mut pair, id, SECOND);
+    println!("half a second after 20 Mbit/s became 100: {fast:.1} Mbit/s");
+    assert!(fast > 85.0);
+    assert_eq!(pair.sides[0].association.stats().retransmitted_chunks, 0);
+    pair.conditions.rate = 50e6;
+    flood(&mut pair, id, 3 * SECOND);
+    let slow = flood(&mut pair, id, SECOND);
+    println!("three seconds after 100 Mbit/s became 50: {slow:.1} Mbit/s");
+    assert!(slow > 40.0);
+}
+
+#[test]
+fn after_a_pause_the_full_rate_is_back_and_nothing_is_lost() {
+    for rtt in [50, 100] {
+        let mut pair = Pair::connected(Config::default(), link(100, rtt, 0.0), 7);
+        let id = pair.open(0, "bulk", ChannelOptions::default());
+        flood(&mut pair, id, 3 * SECOND);
+        // Some messages only, over many round trips.
+        pair.run_for(SECOND);
+        for _ in 0..20 {
+            pair.send(0, id, "a few words").unwrap();
+            pair.run_for(SECOND / 5);
+        }
+        let goodput = flood(&mut pair, id, SECOND);
+        println!("RTT {rtt} ms, the first second after a pause: {goodput:.1} Mbit/s");
+        assert!(goodput > 70.0);
+        assert_eq!(pair.sides[0].association.stats().retransmitted_chunks, 0);
     }
 }

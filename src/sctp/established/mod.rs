@@ -1,43 +1,38 @@
-//! The established association on the wire: sctp-proto with what is measured around it, when it
-//! is asked to send, and how much it is given.
+//! The established association on the wire: sctp-proto with what is measured around it.
+//!
+//! - this file: what comes from the peer, and what the peer is told of our window;
+//! - `send.rs`: when sctp-proto is asked to send, how much it is given, and how much of that may
+//!   leave.
+
+mod send;
 
 use std::collections::{HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use sctp_proto::PayloadProtocolIdentifier as Ppid;
 
-use super::config::Config;
-use super::engine::{self, Engine};
-use super::flight::Flight;
-use super::handshake::{Handshake, Ports, Progress};
-use super::held::Held;
-use super::inbound::{self, Control, Sorted};
-use super::outbound::{self, Contents};
-use super::packet::{Chunks, Header, cause, first_cause, kind, u16_at, u32_at};
-use super::stats::Counters;
+use crate::sctp::config::Config;
+use crate::sctp::engine::{self, Engine};
+use crate::sctp::flight::Flight;
+use crate::sctp::handshake::{Handshake, Ports, Progress};
+use crate::sctp::held::Held;
+use crate::sctp::inbound::{self, Control, Sorted};
+use crate::sctp::outbound::{self, Contents};
+use crate::sctp::packet::{
+    self, Chunks, Header, cause, first_cause, kind, tsn_before, u16_at, u32_at,
+};
+use crate::sctp::stats::Counters;
 use crate::timer::earlier;
-
-/// How much more than what the window lets out is given to the association, in packets: it must
-/// never run dry between two acknowledgements, and what waits in it delays all other channels.
-const AHEAD_PACKETS: usize = 8;
-/// Up to so many chunks in flight, asking sctp-proto to send costs next to nothing.
-const CHEAP_CHUNKS: usize = 64;
-/// With more, it is asked when this part of what is in flight was acknowledged, ...
-const ACKNOWLEDGED_PART: usize = 16;
-/// ... or after a part of the round trip, within these bounds.
-const RTT_PART: u32 = 16;
-const MIN_PAUSE: Duration = Duration::from_millis(1);
-const MAX_PAUSE: Duration = Duration::from_millis(5);
 
 /// An association that stands.
 #[derive(Debug)]
-pub(super) struct Established {
-    pub(super) engine: Engine,
-    pub(super) flight: Flight,
+pub(in crate::sctp) struct Established {
+    pub(in crate::sctp) engine: Engine,
+    pub(in crate::sctp) flight: Flight,
     handshake: Handshake,
     /// Streams of which nobody reads any more, until the peer has reset them.
-    pub(super) dead: HashSet<u16>,
+    pub(in crate::sctp) dead: HashSet<u16>,
     packet_size: usize,
     window: u32,
     /// What sctp-proto advertises when it holds nothing.
@@ -54,6 +49,18 @@ pub(super) struct Established {
     urgent: bool,
     last_transmit: Option<Instant>,
     acked_since_transmit: usize,
+    /// How many bytes more may leave now, ...
+    allowance: usize,
+    /// ... since when, ...
+    allowed: Option<Instant>,
+    /// ... and whether there is more, which leaves after a pause.
+    paced: bool,
+    /// What the last SACK of the peer had room for beyond what it acknowledged.
+    peer_window: u32,
+    /// sctp-proto was told of less.
+    held_back: bool,
+    /// Until this TSN is acknowledged, what a timeout has lost is sent again.
+    recovery: Option<u32>,
     /// How much was in flight when congestion control or the peer's window last stopped us.
     window_guess: usize,
     contents: Contents,
@@ -61,7 +68,7 @@ pub(super) struct Established {
 
 /// What a packet asks of the association.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Request {
+pub(in crate::sctp) enum Request {
     /// The peer aborted; the error cause, if it gave one.
     Abort(Option<u16>),
     Shutdown,
@@ -70,7 +77,7 @@ pub(super) enum Request {
 }
 
 impl Established {
-    pub(super) fn new(config: &Config, handshake: Handshake) -> Option<Established> {
+    pub(in crate::sctp) fn new(config: &Config, handshake: Handshake) -> Option<Established> {
         let peer = handshake.peer()?;
         let engine = Engine::new(config, handshake.ports(), handshake.local(), peer)?;
         Some(Established {
@@ -88,6 +95,12 @@ impl Established {
             urgent: false,
             last_transmit: None,
             acked_since_transmit: 0,
+            allowance: 0,
+            allowed: None,
+            paced: false,
+            peer_window: peer.window,
+            held_back: false,
+            recovery: None,
             window_guess: 0,
             contents: Contents::default(),
             handshake,
@@ -95,7 +108,7 @@ impl Established {
     }
 
     /// How many streams we may use: RFC 9260 §5.1.1.
-    pub(super) fn outbound_streams(&self) -> u16 {
+    pub(in crate::sctp) fn outbound_streams(&self) -> u16 {
         let peer = self
             .handshake
             .peer()
@@ -103,18 +116,18 @@ impl Established {
         peer.min(self.handshake.local().outbound_streams)
     }
 
-    pub(super) fn ports(&self) -> Ports {
+    pub(in crate::sctp) fn ports(&self) -> Ports {
         self.handshake.ports()
     }
 
     /// A packet with the verification tag of the peer, without chunks.
-    pub(super) fn packet(&self) -> super::packet::Builder {
+    pub(in crate::sctp) fn packet(&self) -> packet::Builder {
         let tag = self.handshake.peer().map_or(0, |peer| peer.initiate_tag);
         self.handshake.packet(tag)
     }
 
     /// A packet from the peer. `unread` is what the application has not read, in bytes.
-    pub(super) fn handle_packet(
+    pub(in crate::sctp) fn handle_packet(
         &mut self,
         now: Instant,
         header: Header,
@@ -154,7 +167,7 @@ impl Established {
     }
 
     /// The next complete message of a stream.
-    pub(super) fn read(&mut self, stream: u16) -> Option<(Ppid, Bytes)> {
+    pub(in crate::sctp) fn read(&mut self, stream: u16) -> Option<(Ppid, Bytes)> {
         let received = self.engine.read(stream)?;
         self.held.on_read(received.chunks);
         Some((received.ppid, received.contents))
@@ -162,7 +175,7 @@ impl Established {
 
     /// Whether sctp-proto holds more chunks than it may. If none of it can be read, the peer fills
     /// it with what never becomes a message.
-    pub(super) fn is_exhausted(&self) -> bool {
+    pub(in crate::sctp) fn is_exhausted(&self) -> bool {
         self.held.is_full()
     }
 
@@ -170,6 +183,8 @@ impl Established {
         let (Some(cumulative), Some(gaps)) = (u32_at(value, 0), u16_at(value, 8)) else {
             return;
         };
+        self.peer_window = u32_at(value, 4).unwrap_or(self.peer_window);
+        self.held_back = false;
         let blocks = value
             .get(12..12 + 4 * usize::from(gaps))
             .unwrap_or_default();
@@ -180,6 +195,12 @@ impl Established {
             )
         });
         self.acked_since_transmit += self.flight.on_sack(now, cumulative, blocks);
+        if self
+            .recovery
+            .is_some_and(|tsn| !tsn_before(self.flight.cumulative(), tsn))
+        {
+            self.recovery = None;
+        }
     }
 
     fn handle_control(
@@ -232,132 +253,64 @@ impl Established {
     }
 
     /// The error cause for an ABORT of ours.
-    pub(super) fn abort_packet(&self, code: u16) -> Bytes {
+    pub(in crate::sctp) fn abort_packet(&self, code: u16) -> Bytes {
         let info: &[u8] = if code == cause::USER_INITIATED_ABORT {
             b"closed"
         } else {
             b""
         };
         self.packet()
-            .chunk(kind::ABORT, 0, &super::packet::error_cause(code, info))
+            .chunk(kind::ABORT, 0, &packet::error_cause(code, info))
             .finish()
     }
 
-    pub(super) fn poll_timeout(&self, now: Option<Instant>) -> Option<Instant> {
-        let pause = match (self.dirty, now) {
+    pub(in crate::sctp) fn poll_timeout(&self, now: Option<Instant>) -> Option<Instant> {
+        let pause = match (self.dirty || self.paced, now) {
             (true, Some(now)) if !self.is_due(now) => self.pause_end(),
             _ => None,
         };
         earlier(self.engine.poll_timeout(), pause)
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    pub(in crate::sctp) fn handle_timeout(&mut self, now: Instant) {
         if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+            let before = self.engine.losses().0;
             self.engine.handle_timeout(now);
+            if self.engine.losses().0 > before {
+                self.recovery = Some(self.flight.newest());
+            }
             self.dirty = true;
             self.urgent = true;
         }
     }
 
     /// There is something new to send.
-    pub(super) fn wake(&mut self) {
+    pub(in crate::sctp) fn wake(&mut self) {
         self.dirty = true;
     }
 
     /// The same, and it must not wait.
-    pub(super) fn wake_now(&mut self) {
+    pub(in crate::sctp) fn wake_now(&mut self) {
         self.dirty = true;
         self.urgent = true;
     }
 
-    /// Whether it is time to send. With much in flight every acknowledgement by itself is not
-    /// worth the scans: sctp-proto looks at everything in flight each time.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.dirty
-            && (self.urgent
-                || self.flight.chunks() <= CHEAP_CHUNKS
-                || self.acked_since_transmit * ACKNOWLEDGED_PART >= self.flight.bytes()
-                || self.pause_end().is_none_or(|end| end <= now))
-    }
-
-    fn pause_end(&self) -> Option<Instant> {
-        let rtt = self.flight.smoothed_rtt().unwrap_or_default();
-        self.last_transmit
-            .map(|last| last + (rtt / RTT_PART).clamp(MIN_PAUSE, MAX_PAUSE))
-    }
-
-    /// How many bytes and chunks may be given to the association now. `ahead` is 1 at first, and
-    /// more when the association took everything and asks for more.
-    pub(super) fn room(&mut self, ahead: usize) -> (usize, usize) {
-        let limit = self.flight.limit();
-        let target = self.window_guess.max(self.flight.bytes())
-            + ahead.saturating_mul(AHEAD_PACKETS * self.packet_size);
-        let bytes = target
-            .min(limit.bytes)
-            .saturating_sub(self.engine.outstanding());
-        (bytes, limit.chunks.saturating_sub(self.flight.chunks()))
-    }
-
-    /// What was given to the association and not sent.
-    pub(super) fn pending(&mut self) -> usize {
-        self.engine
-            .outstanding()
-            .saturating_sub(self.flight.bytes())
-    }
-
-    /// Sends what can be sent. `more` says that channels have more to give.
-    pub(super) fn transmit(
-        &mut self,
-        now: Instant,
-        unread: usize,
-        more: bool,
-        out: &mut VecDeque<Bytes>,
-    ) {
-        self.dirty = false;
-        self.urgent = false;
-        self.acked_since_transmit = 0;
-        self.last_transmit = Some(now);
-        let mut last_data = None;
-        let mut sack = None;
-        let mut contents = std::mem::take(&mut self.contents);
-        for packet in self.engine.transmit(now) {
-            outbound::look(&packet, &mut contents);
-            for &(tsn, length) in &contents.data {
-                self.flight.on_sent(now, tsn, length);
-            }
-            if contents.sack {
-                // sctp-proto sends it by itself.
-                sack = Some(self.rewrite_sack(packet, unread));
-            } else if packet.len() > self.packet_size {
-                outbound::split(&packet, self.packet_size, |part| out.push_back(part));
-                last_data = None;
-            } else {
-                if let Some(offset) = contents.last_data {
-                    last_data = Some((out.len(), offset));
-                }
-                out.push_back(packet);
-            }
-        }
-        self.contents = contents;
-        let pending = self.pending();
-        self.window_guess = if pending > 0 {
-            self.flight.bytes()
-        } else {
-            self.window_guess.max(self.flight.bytes())
+    /// Gives sctp-proto a chunk as if from the peer.
+    fn inform(&mut self, now: Instant, kind: u8, flags: u8, value: &[u8]) -> bool {
+        let ports = self.handshake.ports();
+        let header = Header {
+            source_port: ports.remote,
+            destination_port: ports.local,
+            verification_tag: self.handshake.local().initiate_tag,
         };
-        if let Some((index, offset)) = last_data
-            && let Some(packet) = out.get_mut(index)
-        {
-            // Nothing follows these packets that would make the peer acknowledge them soon: there
-            // is no more data, or the window has room for one packet only.
-            let last = (pending == 0 && !more) || self.flight.chunks() == 1;
-            let immediate = last.then_some(offset);
-            let with = sack.take_if(|sack| outbound::fits(sack, packet, self.packet_size));
-            if immediate.is_some() || with.is_some() {
-                *packet = outbound::finish(std::mem::take(packet), immediate, with);
-            }
-        }
-        out.extend(sack);
+        let packet = packet::Builder::new(header)
+            .chunk(kind, flags, value)
+            .finish();
+        let Some(event) = self.engine.check(now, packet) else {
+            return false;
+        };
+        self.engine.handle(event);
+        true
     }
 
     /// Our window instead of sctp-proto's: what the application has not read is held by us.
@@ -387,7 +340,7 @@ impl Established {
 
     /// The application has read. If that opens the window, the peer is told at once: sctp-proto
     /// would wait for the next packet of a peer that waits for us.
-    pub(super) fn handle_read(&mut self, now: Instant, unread: usize) {
+    pub(in crate::sctp) fn handle_read(&mut self, now: Instant, unread: usize) {
         let credit = credit_for(self.window, unread, self.partial);
         // RFC 9260 §6.2: like RFC 1122 §4.2.3.3, no update for every byte.
         let worth = if self.advertised < 4 * self.packet_size as u32 {
@@ -405,18 +358,8 @@ impl Established {
         let mut value = BytesMut::with_capacity(13);
         value.put_u32(self.acknowledged);
         value.put_bytes(0, 9);
-        let ports = self.handshake.ports();
-        let header = Header {
-            source_port: ports.remote,
-            destination_port: ports.local,
-            verification_tag: self.handshake.local().initiate_tag,
-        };
         // B, E and I.
-        let nudge = super::packet::Builder::new(header)
-            .chunk(kind::DATA, 0x0b, &value)
-            .finish();
-        if let Some(event) = self.engine.check(now, nudge) {
-            self.engine.handle(event);
+        if self.inform(now, kind::DATA, 0x0b, &value) {
             self.advertised = credit;
             self.wake_now();
         }
