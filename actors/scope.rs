@@ -256,8 +256,8 @@ impl Scope {
     }
 
     /// The application sends or receives something.
-    pub(crate) fn touch(&self) {
-        let since = crate::alarm::now().duration_since(self.opened);
+    pub(crate) fn touch(&self, now: Instant) {
+        let since = now.duration_since(self.opened);
         let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         self.active.store(since, Ordering::Relaxed);
     }

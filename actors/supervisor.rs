@@ -258,7 +258,7 @@ impl SessionSupervisor {
             self.connected = true;
             self.connect_deadline = None;
             self.scope.place.connected();
-            self.scope.touch();
+            self.scope.touch(alarm::now());
             let took = alarm::now().duration_since(self.opened);
             let process = &self.scope.metrics.process;
             process.session_connect_seconds.record(took);

@@ -156,14 +156,13 @@ impl SctpActor {
     }
 
     /// Takes out of the association what it has to send and to say.
-    fn drain(&mut self, ctx: &mut Context<Self>) {
-        let now = now();
+    fn drain(&mut self, ctx: &mut Context<Self>, now: Instant) {
         let mut packets = Vec::new();
         loop {
             while let Some(packet) = self.association.poll_transmit(now) {
                 packets.push(packet);
             }
-            if !self.drain_events(ctx) {
+            if !self.drain_events(ctx, now) {
                 break;
             }
         }
@@ -181,26 +180,26 @@ impl SctpActor {
     }
 
     /// Returns whether there were any.
-    fn drain_events(&mut self, ctx: &mut Context<Self>) -> bool {
+    fn drain_events(&mut self, ctx: &mut Context<Self>, now: Instant) -> bool {
         let mut some = false;
         while let Some(event) = self.association.poll_event() {
             some = true;
-            self.handle_event(ctx, event);
+            self.handle_event(ctx, now, event);
         }
         some
     }
 
-    fn handle_event(&mut self, ctx: &mut Context<Self>, event: Event) {
+    fn handle_event(&mut self, ctx: &mut Context<Self>, now: Instant, event: Event) {
         match event {
             Event::Connected => {
                 self.scope.sctp.state.set(SctpTransportState::Connected);
                 self.supervisor.do_send(StateChanged);
             }
-            Event::ChannelIncoming(id) => self.accept(id),
+            Event::ChannelIncoming(id) => self.accept(now, id),
             Event::ChannelOpen(id) => self.channel_state(id, DataChannelState::Open, None),
-            Event::Readable(id) => self.deliver(id, Shared::fill),
+            Event::Readable(id) => self.deliver(now, id, Shared::fill),
             Event::ChannelClosing(id) => self.channel_state(id, DataChannelState::Closing, None),
-            Event::ChannelClosed(id, error) => self.forget(id, error),
+            Event::ChannelClosed(id, error) => self.forget(now, id, error),
             // The handles keep their own accounts.
             Event::BufferedAmountLow(_) | Event::Writable(_) => {}
             Event::Failed(reason) => {
@@ -241,10 +240,10 @@ impl SctpActor {
     }
 
     /// A channel that the peer has opened.
-    fn accept(&mut self, id: ChannelId) {
+    fn accept(&mut self, now: Instant, id: ChannelId) {
         let Some(channel) = self.attach(id) else {
             // The application has let go of the session.
-            self.association.close_channel(now(), id);
+            self.association.close_channel(now, id);
             return;
         };
         self.channel_state(id, DataChannelState::Open, None);
@@ -276,10 +275,10 @@ impl SctpActor {
         attached.counted = self.scope.metrics.sctp.channel(state);
     }
 
-    fn forget(&mut self, id: ChannelId, error: Option<ChannelError>) {
+    fn forget(&mut self, now: Instant, id: ChannelId, error: Option<ChannelError>) {
         // The association forgets the channel when it is read to the end: it must not wait for an
         // application that may never read. There is no more than the receive window.
-        self.deliver(id, Shared::fill_with_all);
+        self.deliver(now, id, Shared::fill_with_all);
         self.channel_state(id, DataChannelState::Closed, error);
         if let Some(attached) = self.channels.remove(&id) {
             self.held -= attached.held_bytes;
@@ -289,15 +288,14 @@ impl SctpActor {
 
     /// Moves what has arrived to the application. What its inbox has no room for stays behind and
     /// closes the receive window.
-    fn deliver(&mut self, id: ChannelId, fill: Fill) {
+    fn deliver(&mut self, now: Instant, id: ChannelId, fill: Fill) {
         let Some(attached) = self.channels.get(&id) else {
             return;
         };
-        let now = now();
         let association = &mut self.association;
         let (count, bytes) = fill(&attached.shared, &mut || association.recv(now, id));
         if count > 0 {
-            self.scope.touch();
+            self.scope.touch(now);
             let metrics = &self.scope.metrics.sctp;
             metrics.messages(Direction::In, count as u64, bytes as u64);
         }
@@ -346,13 +344,12 @@ impl SctpActor {
         self.buffered.set(self.held as f64);
     }
 
-    fn run_commands(&mut self) {
-        self.scope.touch();
-        let now = now();
+    fn run_commands(&mut self, now: Instant) {
+        self.scope.touch(now);
         for command in self.port.take() {
             match command {
                 Command::Send(id, message) => self.send(now, id, message),
-                Command::Resume(id) => self.deliver(id, Shared::fill),
+                Command::Resume(id) => self.deliver(now, id, Shared::fill),
                 Command::Close(id) => self.association.close_channel(now, id),
             }
         }
@@ -381,14 +378,15 @@ impl Supervised for SctpActor {}
 
 impl OnTurn for SctpActor {
     fn on_turn(&mut self, ctx: &mut Context<Self>) {
-        self.drain(ctx);
+        self.drain(ctx, now());
     }
 }
 
 impl OnAlarm for SctpActor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
-        self.association.handle_timeout(now());
-        self.drain(ctx);
+        let now = now();
+        self.association.handle_timeout(now);
+        self.drain(ctx, now);
     }
 }
 
@@ -400,9 +398,9 @@ impl Handler<DtlsToSctp> for SctpActor {
         if crate::chaos::Victim::is_struck(self, ctx) {
             return;
         }
+        let now = now();
         match message {
             DtlsToSctp::Packets { packets, permit } => {
-                let now = now();
                 let bytes = packets.iter().map(Bytes::len).sum();
                 let metrics = self.scope.metrics.actor(ActorKind::Sctp);
                 metrics.traffic(Direction::In, packets.len(), bytes);
@@ -410,7 +408,7 @@ impl Handler<DtlsToSctp> for SctpActor {
                 drop(permit);
                 // The application may answer what it is given, and the acknowledgement travels
                 // with its answer then.
-                self.drain_events(ctx);
+                self.drain_events(ctx, now);
                 self.turn.ask();
                 return;
             }
@@ -420,9 +418,9 @@ impl Handler<DtlsToSctp> for SctpActor {
                 self.begin();
             }
             // There is nobody left to say goodbye to.
-            DtlsToSctp::Closed => self.association.abort(now()),
+            DtlsToSctp::Closed => self.association.abort(now),
         }
-        self.drain(ctx);
+        self.drain(ctx, now);
     }
 }
 
@@ -436,7 +434,7 @@ impl Handler<Start> for SctpActor {
             taken,
         } = message;
         let _ = taken.send(self.start(remote, remote_port));
-        self.drain(ctx);
+        self.drain(ctx, now());
     }
 }
 
@@ -447,7 +445,7 @@ impl Handler<Open> for SctpActor {
         let opened = self.association.open(now(), message.label, message.options);
         let channel = opened.and_then(|id| self.attach(id).ok_or(OpenError::Closed));
         let _ = message.reply.send(channel);
-        self.drain(ctx);
+        self.drain(ctx, now());
     }
 }
 
@@ -455,8 +453,9 @@ impl Handler<Wake> for SctpActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
-        self.run_commands();
-        self.drain(ctx);
+        let now = now();
+        self.run_commands(now);
+        self.drain(ctx, now);
     }
 }
 
@@ -498,9 +497,10 @@ impl Handler<Shutdown> for SctpActor {
             return;
         }
         // What the application has sent before is part of the goodbye.
-        self.run_commands();
-        self.association.close(now());
-        self.drain(ctx);
+        let now = now();
+        self.run_commands(now);
+        self.association.close(now);
+        self.drain(ctx, now);
         let state = self.scope.sctp.state.get();
         if matches!(state, SctpTransportState::New | SctpTransportState::Closed) {
             self.scope.sctp.state.set(SctpTransportState::Closed);
