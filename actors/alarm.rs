@@ -98,12 +98,17 @@ impl<A: OnAlarm> ActorFuture<A> for Watch {
         // What `on_alarm` sets is looked at here.
         let waker = this.state.waker.take();
         while let Some(deadline) = this.state.deadline.get() {
-            if this.state.is_too_late() {
+            let is_news = this.state.is_too_late();
+            if is_news {
                 this.set(deadline);
             }
             let Some(sleep) = this.sleep.as_mut() else {
                 break;
             };
+            // A timer that knows whom to wake need not be polled until it has rung.
+            if !is_news && !sleep.is_elapsed() {
+                break;
+            }
             if sleep.as_mut().poll(cx).is_pending() {
                 break;
             }

@@ -291,8 +291,11 @@ impl GathererActor {
         let mut lost = Vec::new();
         let has_any =
             !self.sockets.is_empty() || !self.relays.is_empty() || !self.connections.is_empty();
+        if !has_any && self.relays.is_quiet() {
+            // All that comes, comes by the worker's shared port.
+            return self.relays.watch(cx);
+        }
         if self.permit.is_none()
-            && has_any
             && let Poll::Ready(permit) = self.permits.poll_acquire(cx)
         {
             self.permit = Some(permit);

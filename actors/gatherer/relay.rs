@@ -125,6 +125,14 @@ impl Relays {
         self.events.pop_front()
     }
 
+    /// Takes note of whom to wake for the next allocation.
+    pub(super) fn watch(&mut self, cx: &Context<'_>) {
+        let known = |waker: &Waker| waker.will_wake(cx.waker());
+        if !self.waker.as_ref().is_some_and(known) {
+            self.waker = Some(cx.waker().clone());
+        }
+    }
+
     /// Connects, writes and, if `may_read`, reads what peers have sent into `received`.
     pub(super) fn poll(
         &mut self,
@@ -132,10 +140,7 @@ impl Relays {
         may_read: bool,
         received: &mut Vec<(Path, Segments)>,
     ) {
-        let known = |waker: &Waker| waker.will_wake(cx.waker());
-        if !self.waker.as_ref().is_some_and(known) {
-            self.waker = Some(cx.waker().clone());
-        }
+        self.watch(cx);
         for index in (0..self.list.len()).rev() {
             if let Err(failure) = self.list[index].poll_connect(cx) {
                 self.fail(index, failure);

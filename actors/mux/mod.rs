@@ -345,10 +345,10 @@ impl State {
             // It will be back in a moment.
             None => Sent::Dropped,
         };
-        if sent == Sent::Accepted
-            && let Some(waker) = self.waker.take()
+        if self.udp.as_ref().is_some_and(Udp::is_waiting)
+            && let Some(waker) = &self.waker
         {
-            waker.wake();
+            waker.wake_by_ref();
         }
         // An error on a shared socket is this datagram's and nobody else's; the gatherer counts it.
         sent

@@ -131,7 +131,7 @@ impl Future for Reader {
             return Poll::Ready(());
         };
         let state = &mut *mux.borrow_mut();
-        state.waker = Some(cx.waker().clone());
+        state.waker.get_or_insert_with(|| cx.waker().clone());
         let run = catch_unwind(AssertUnwindSafe(|| self.run(state, cx)));
         run.unwrap_or_else(|payload| {
             // A datagram that does this costs its own wake, not the worker's port.
