@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::readiness::{self, Left};
 use crate::proto::net::{Path, Segments, canonical};
@@ -111,9 +111,10 @@ impl Udp {
         let _ = state.set_recv_buffer_size(reference, buffer);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), buffer);
         warn_of_small_buffer(state.recv_buffer_size(UdpSockRef::from(&socket)), buffer);
-        let socket = readiness::Socket::new(socket)?;
-        let bound = canonical(socket.get().local_addr()?);
+        let bound = canonical(socket.local_addr()?);
         let tells_destination = bound.ip().is_unspecified();
+        spare_control_messages(&socket, tells_destination);
+        let socket = readiness::Socket::new(socket)?;
         let waiting = VecDeque::new();
         Ok(Udp {
             socket,
@@ -136,7 +137,7 @@ impl Udp {
     pub(crate) fn connect(&self, remote: SocketAddr) -> io::Result<()> {
         // Elsewhere a connected socket takes no destination, and each datagram is sent with one.
         if cfg!(any(target_os = "linux", target_os = "android", windows)) {
-            socket2::SockRef::from(self.socket.get()).connect(&remote.into())?;
+            SockRef::from(self.socket.get()).connect(&remote.into())?;
         }
         Ok(())
     }
@@ -222,6 +223,11 @@ impl Udp {
         Sent::Accepted
     }
 
+    /// Whether something waits for room in the socket.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Sends what waits, once there is room.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some((path, segments)) = self.waiting.front().cloned() {
@@ -260,9 +266,15 @@ impl Sender<'_> {
     fn send<S>(&self, socket: &S, path: Path, segments: &Segments) -> io::Result<()>
     where
         for<'a> UdpSockRef<'a>: From<&'a S>,
+        for<'a> SockRef<'a>: From<&'a S>,
     {
         let at_once = self.state.max_gso_segments().max(1);
         let size = segments.segment_size();
+        if segments.len() <= size && self.source.is_none() {
+            // The plainest call, for what needs no more.
+            SockRef::from(socket).send_to(segments.contents(), &path.remote.into())?;
+            return Ok(());
+        }
         // Nothing but the last piece is sent twice if the system has no room for it: datagrams
         // may be duplicated.
         for piece in segments
@@ -280,6 +292,23 @@ impl Sender<'_> {
         }
         Ok(())
     }
+}
+
+/// quinn-udp asks for more about each datagram than is used here: when it came, its ECN bits, and,
+/// on a socket that has only one, the address that it was sent to. The system works for each.
+fn spare_control_messages(socket: &std::net::UdpSocket, tells_destination: bool) {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{setsockopt, sockopt};
+        // Where it cannot be switched off, it only costs.
+        let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &false);
+        let _ = setsockopt(socket, sockopt::IpRecvTos, &false);
+        if !tells_destination {
+            let _ = setsockopt(socket, sockopt::Ipv4PacketInfo, &false);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (socket, tells_destination);
 }
 
 /// Errors that a UDP socket reports for a datagram and gets over.
