@@ -266,7 +266,9 @@ for package in json.load(sys.stdin)["packages"]:
 
 stage_soak() {
     built
-    RTC_LONG=1 cargo test --release --workspace --all-features --locked -- --include-ignored
+    # Dozens of programs are not to be linked as one each.
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 RTC_LONG=1 \
+        cargo test --release --workspace --all-features --locked -- --include-ignored
     local engine
     for engine in $engines; do
         loopback --engine "$engine" --megabytes 2048
