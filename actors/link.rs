@@ -80,7 +80,7 @@ pub(crate) enum IceToDtls {
         datagrams: Vec<Bytes>,
         permit: Permit,
     },
-    /// There is a pair to send on, and which ICE role we have.
+    /// There is a pair to send on, or another one; and which ICE role we have.
     Writable { controlling: bool },
 }
 
@@ -100,6 +100,8 @@ pub(crate) enum DtlsToSctp {
     },
     /// The handshake is complete; which side of it we were.
     Connected { client: bool },
+    /// ICE has a pair again, or another one.
+    PathRestored,
     /// The peer has closed.
     Closed,
 }

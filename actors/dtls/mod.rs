@@ -296,7 +296,11 @@ impl Handler<IceToDtls> for DtlsActor {
                 self.drain(Some(permit));
             }
             IceToDtls::Writable { controlling } => {
-                self.writable = Some(IceSide { controlling });
+                if self.writable.replace(IceSide { controlling }).is_some()
+                    && let Some(above) = &self.above
+                {
+                    above.do_send(DtlsToSctp::PathRestored);
+                }
                 self.begin_handshake(ctx);
                 self.drain(None);
             }

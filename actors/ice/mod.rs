@@ -177,6 +177,8 @@ impl IceActor {
                 }
             }
             Event::SelectedPairChanged(pair) => {
+                // So that those above hear of it: what was lost on the old one is sent again.
+                self.writable = false;
                 scope.metrics.ice.selected(&pair);
                 let pair = Arc::new(*pair);
                 scope.ice.selected.store(Some(pair.clone()));

@@ -417,6 +417,7 @@ impl Handler<DtlsToSctp> for SctpActor {
                 self.scope.sctp.is_server.store(!client, Ordering::Release);
                 self.begin();
             }
+            DtlsToSctp::PathRestored => self.association.path_restored(now),
             // There is nobody left to say goodbye to.
             DtlsToSctp::Closed => self.association.abort(now),
         }

@@ -289,6 +289,16 @@ impl Association {
         }
     }
 
+    /// The way to the peer works again after an interruption: what was lost in it is sent again
+    /// now, not when the retransmission timer rings, which has been backed off up to
+    /// [`rto_max`](Config::rto_max) (RFC 9260 §6.3.3). Harmless when nothing was lost.
+    pub fn path_restored(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        if let Phase::Connected { established, .. } = &mut self.phase {
+            established.retransmit_now(now);
+        }
+    }
+
     /// Closes the association: what was sent goes out and is acknowledged, for at most
     /// [`Config::close_timeout`]; then the peer is told by an ABORT.
     pub fn close(&mut self, now: Instant) {

@@ -151,5 +151,9 @@ mod tests;
 mod reliability_tests;
 
 #[cfg(test)]
+#[path = "outage_tests.rs"]
+mod outage_tests;
+
+#[cfg(test)]
 #[path = "fairness_tests.rs"]
 mod fairness_tests;

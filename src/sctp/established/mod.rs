@@ -25,6 +25,9 @@ use crate::sctp::packet::{
 use crate::sctp::stats::Counters;
 use crate::timer::earlier;
 
+/// How many timers sctp-proto has; which of them is next it does not say.
+const ENGINE_TIMERS: usize = 6;
+
 /// An association that stands.
 #[derive(Debug)]
 pub(in crate::sctp) struct Established {
@@ -274,13 +277,36 @@ impl Established {
 
     pub(in crate::sctp) fn handle_timeout(&mut self, now: Instant) {
         if self.engine.poll_timeout().is_some_and(|due| due <= now) {
-            let before = self.engine.losses().0;
-            self.engine.handle_timeout(now);
-            if self.engine.losses().0 > before {
-                self.recovery = Some(self.flight.newest());
+            self.expire(now);
+        }
+    }
+
+    /// Timers of the engine have run out; `true` if data is to be sent again.
+    fn expire(&mut self, now: Instant) -> bool {
+        let before = self.engine.losses().0;
+        self.engine.handle_timeout(now);
+        let lost = self.engine.losses().0 > before;
+        if lost {
+            self.recovery = Some(self.flight.newest());
+        }
+        self.dirty = true;
+        self.urgent = true;
+        lost
+    }
+
+    /// The path works again. What timed out meanwhile waits for a timer that was doubled each time
+    /// (RFC 9260 §6.3.3 E2), because of a loss that is over: it is as good as expired.
+    pub(in crate::sctp) fn retransmit_now(&mut self, now: Instant) {
+        if self.recovery.is_none() {
+            return;
+        }
+        for _ in 0..ENGINE_TIMERS {
+            let Some(due) = self.engine.poll_timeout() else {
+                return;
+            };
+            if self.expire(due.max(now)) {
+                return;
             }
-            self.dirty = true;
-            self.urgent = true;
         }
     }
 

@@ -100,6 +100,7 @@ impl Established {
         self.acked_since_transmit = 0;
         self.last_transmit = Some(now);
         let mut last_data = None;
+        let mut data_packets = 0;
         let mut sack = None;
         self.paced = false;
         self.hold_back(now);
@@ -110,6 +111,7 @@ impl Established {
             for &(tsn, length) in &contents.data {
                 self.flight.on_sent(now, tsn, length);
             }
+            data_packets += usize::from(!contents.data.is_empty());
             if contents.sack {
                 // sctp-proto sends it by itself.
                 sack = Some(self.rewrite_sack(packet, unread));
@@ -144,8 +146,9 @@ impl Established {
             && let Some(packet) = out.get_mut(index)
         {
             // Nothing follows these packets that would make the peer acknowledge them soon: there
-            // is no more data, or the window has room for one packet only.
-            let last = (pending == 0 && !more) || self.flight.chunks() == 1;
+            // is no more data, or the window has room for one packet only, as after a timeout.
+            let lone = self.flight.chunks() == 1 || (self.recovery.is_some() && data_packets == 1);
+            let last = (pending == 0 && !more) || lone;
             let immediate = last.then_some(offset);
             let with = sack.take_if(|sack| outbound::fits(sack, packet, self.packet_size));
             if immediate.is_some() || with.is_some() {
