@@ -18,7 +18,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::dtls::DtlsActor;
+use crate::dtls::{DtlsActor, DtlsTransport};
 use crate::error::{ActorKind, Reason, TransportError};
 use crate::gatherer::GathererActor;
 use crate::guard::{Child, Exit, GUARDED};
@@ -81,10 +81,17 @@ impl Session {
         match actor {
             ActorKind::Gatherer => self.gatherer().actor.plain().do_send(inject),
             ActorKind::Ice => self.ice().actor.plain().do_send(inject),
-            ActorKind::Dtls => self.dtls().actor.plain().do_send(inject),
+            ActorKind::Dtls => self.dtls().inject(fault, moment),
             ActorKind::Sctp => self.sctp().parts().actor.plain().do_send(inject),
             ActorKind::Supervisor => self.scope().supervisor.do_send(inject),
         }
+    }
+}
+
+impl DtlsTransport {
+    /// Injects a fault into the actor of this transport.
+    pub fn inject(&self, fault: Fault, moment: Moment) {
+        self.actor.plain().do_send(Inject { fault, moment });
     }
 }
 

@@ -25,9 +25,11 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 use crate::channel::DataChannel;
-use crate::error::{ActorKind, DtlsError, GatherError, IceError, SctpError, TransportError};
+use crate::error::{
+    ActorKind, DtlsError, GatherError, IceError, InvalidState, SctpError, TransportError,
+};
 use crate::event::TransportEvent;
-use crate::proto::dtls::{self, ExportError};
+use crate::proto::dtls::{self, Certificate, ExportError};
 use crate::proto::gather::IceServer;
 use crate::proto::ice;
 use crate::proto::sctp::{self, ChannelOptions, OpenError};
@@ -141,6 +143,9 @@ messages! {
     SetDtlsRole(dtls::ParametersRole) -> "()";
     /// Starts the handshake: [`DtlsTransport::start`](crate::DtlsTransport::start).
     StartDtls(dtls::Parameters) -> "Result<(), DtlsError>";
+    /// Makes new DTLS and SCTP transports, with this certificate or the runtime's:
+    /// [`Session::renew_dtls`].
+    RenewDtls(Option<Certificate>) -> "Result<(), InvalidState>";
     /// The next data channel that the peer opens, `None` when the session has ended.
     AcceptDataChannel -> "Option<DataChannel>";
     /// Statistics of SCTP.
@@ -213,6 +218,8 @@ answers! {
     SetDtlsRole(role) => SetDtlsRole -> (): |session| session.dtls().set_role(role), or ();
     StartDtls(remote) => StartDtls -> Result<(), DtlsError>:
         |session| session.dtls().start(remote).await, or Err(DtlsError::Closed);
+    RenewDtls(certificate) => RenewDtls -> Result<(), InvalidState>:
+        |session| session.renew_dtls(certificate), or Err(InvalidState::Closed);
     ExportKeyingMaterial { label, context, length } =>
         ExportKeyingMaterial -> Result<Vec<u8>, ExportError>:
         |session| session.dtls().export_keying_material(&label, &context, length).await,

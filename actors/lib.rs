@@ -8,6 +8,7 @@ mod channel;
 pub mod chaos;
 pub mod commands;
 pub mod config;
+mod connection;
 mod dtls;
 mod error;
 mod event;

@@ -298,11 +298,11 @@ impl Runtime {
     /// # Errors
     /// As [`gatherer`](Self::gatherer).
     pub fn session(&self, options: GatherOptions) -> Result<Session, OpenError> {
-        let session = Session::open(self.gatherer(options)?)?;
+        let gatherer = self.gatherer(options)?;
         if let Some(callback) = &self.0.on_data_channel {
-            session.sctp().forward_channels(callback.clone());
+            let _ = gatherer.lease.scope.on_data_channel.set(callback.clone());
         }
-        Ok(session)
+        Session::open(gatherer)
     }
 
     /// The sessions that were opened over HTTP, and those that were put there.

@@ -3,7 +3,6 @@
 //! Actors come and go; what an application reads (states, parameters, candidates) stays here,
 //! readable without a message and true after a panic.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -13,23 +12,22 @@ use actix::Addr;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
-use crate::channel::{DataChannelState, Shared};
 use crate::config::{Config, DtlsEngine};
-use crate::error::{ActorKind, Reason, TransportError};
+use crate::connection::Connection;
+use crate::error::{ActorKind, InvalidState, Reason, TransportError};
 use crate::event::{Events, FromEvent};
 use crate::mailbox::Meter;
 use crate::metrics::Metrics;
 use crate::pool::WorkerHandle;
 use crate::proto::random::Random;
-use crate::proto::sctp::{ChannelError, ChannelId};
 use crate::proto::{dtls, gather, ice, sctp};
 use crate::registry::Place;
+use crate::runtime::ChannelCallback;
 use crate::session::{Parts, SessionId};
 use crate::state::{
-    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
-    State, StateCell,
+    IceGathererState, IceTransportState, SctpTransportState, SessionState, State, StateCell,
 };
-use crate::supervisor::{Close, SessionSupervisor};
+use crate::supervisor::{Close, CloseFrom, SessionSupervisor};
 
 /// How long a session is still there to be looked at after a failure that nothing can heal.
 pub(crate) const FAILED_LINGER: Duration = Duration::from_secs(2);
@@ -80,8 +78,12 @@ pub(crate) struct Scope {
     pub(crate) session: StateCell<SessionState>,
     pub(crate) gatherer: GathererScope,
     pub(crate) ice: IceScope,
-    pub(crate) dtls: DtlsScope,
-    pub(crate) sctp: SctpScope,
+    /// The runtime's.
+    certificate: dtls::Certificate,
+    /// The one that the application has made last.
+    connection: ArcSwap<Connection>,
+    /// What the runtime does with incoming data channels.
+    pub(crate) on_data_channel: OnceLock<ChannelCallback>,
 }
 
 /// What a gatherer shows.
@@ -101,50 +103,6 @@ pub(crate) struct IceScope {
     /// An ICE restart was asked for, and the peer has not come with new parameters yet.
     pub(crate) restart_needed: AtomicBool,
     pub(crate) selected: ArcSwapOption<ice::SelectedPair>,
-}
-
-/// What a DTLS transport shows.
-pub(crate) struct DtlsScope {
-    pub(crate) taken: AtomicBool,
-    pub(crate) state: StateCell<DtlsTransportState>,
-    pub(crate) certificate: ArcSwap<dtls::Certificate>,
-    pub(crate) role: ArcSwap<dtls::ParametersRole>,
-    pub(crate) established: ArcSwapOption<crate::dtls::Established>,
-}
-
-/// What an SCTP transport shows.
-pub(crate) struct SctpScope {
-    pub(crate) taken: AtomicBool,
-    pub(crate) state: StateCell<SctpTransportState>,
-    pub(crate) max_message_size: ArcSwapOption<u32>,
-    pub(crate) is_server: AtomicBool,
-    channels: Mutex<HashMap<ChannelId, Arc<Shared>>>,
-}
-
-impl SctpScope {
-    fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<ChannelId, Arc<Shared>>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn add_channel(&self, channel: Arc<Shared>) {
-        self.channels().insert(channel.id, channel);
-    }
-
-    pub(crate) fn remove_channel(&self, id: ChannelId) {
-        self.channels().remove(&id);
-    }
-
-    /// Closes the channels because their association has ended. Called after the transport's
-    /// state has changed, so that who waits on a channel finds the reason there.
-    pub(crate) fn close_channels(&self) {
-        let channels = std::mem::take(&mut *self.channels());
-        for channel in channels.into_values() {
-            channel.set_state(
-                DataChannelState::Closed,
-                Some(ChannelError::AssociationEnded),
-            );
-        }
-    }
 }
 
 impl Scope {
@@ -187,20 +145,13 @@ impl Scope {
                 restart_needed: AtomicBool::new(false),
                 selected: ArcSwapOption::empty(),
             },
-            dtls: DtlsScope {
-                taken: AtomicBool::new(false),
-                state: cell(&events, &metrics),
-                certificate: ArcSwap::from_pointee(certificate),
-                role: ArcSwap::from_pointee(dtls::ParametersRole::Auto),
-                established: ArcSwapOption::empty(),
-            },
-            sctp: SctpScope {
-                taken: AtomicBool::new(false),
-                state: cell(&events, &metrics),
-                max_message_size: ArcSwapOption::empty(),
-                is_server: AtomicBool::new(false),
-                channels: Mutex::default(),
-            },
+            connection: ArcSwap::from_pointee(Connection::new(
+                &events,
+                &metrics,
+                certificate.clone(),
+            )),
+            certificate,
+            on_data_channel: OnceLock::new(),
             span: tracing::error_span!(parent: None, "session", %id),
             events,
             id,
@@ -272,18 +223,48 @@ impl Scope {
         tracing::error_span!(parent: &self.span, "actor", kind = %actor)
     }
 
+    /// The DTLS connection and its SCTP association, the latest where there were several.
+    pub(crate) fn connection(&self) -> Arc<Connection> {
+        self.connection.load_full()
+    }
+
+    /// The place for a new DTLS transport: the first, or one after another that is over.
+    pub(crate) fn claim_connection(&self) -> Result<Arc<Connection>, InvalidState> {
+        let current = self.connection();
+        if claim(&current.dtls.taken).is_ok() {
+            return Ok(current);
+        }
+        if !current.is_over() {
+            return Err(InvalidState::AlreadyExists);
+        }
+        let certificate = self.certificate.clone();
+        let next = Arc::new(Connection::new(&self.events, &self.metrics, certificate));
+        claim(&next.dtls.taken)?;
+        // Another thread may have been faster.
+        let found = self.connection.compare_and_swap(&current, next.clone());
+        match Arc::ptr_eq(&found, &current) {
+            true => Ok(next),
+            false => Err(InvalidState::AlreadyExists),
+        }
+    }
+
     /// Says that an actor failed: the error event, then the state.
     pub(crate) fn fail(&self, error: TransportError) -> bool {
+        self.fail_on(&self.connection(), error)
+    }
+
+    /// The same, where the actor may be one of this connection.
+    pub(crate) fn fail_on(&self, connection: &Connection, error: TransportError) -> bool {
         let (actor, reason) = (error.actor, error.reason);
         let failed = match error.actor {
             ActorKind::Gatherer => self.gatherer.state.fail(error),
             ActorKind::Ice => self.ice.state.fail(error),
-            ActorKind::Dtls => self.dtls.state.fail(error),
-            ActorKind::Sctp => self.sctp.state.fail(error),
+            ActorKind::Dtls => connection.dtls.state.fail(error),
+            ActorKind::Sctp => connection.sctp.state.fail(error),
             ActorKind::Supervisor => self.session.fail(error),
         };
-        if self.sctp.state.get() == SctpTransportState::Failed {
-            self.sctp.close_channels();
+        if connection.sctp.state.get() == SctpTransportState::Failed {
+            connection.sctp.close_channels();
         }
         if failed {
             self.metrics.failed(actor, reason);
@@ -301,11 +282,12 @@ impl Scope {
         if self.lost.swap(true, Ordering::AcqRel) {
             return;
         }
+        let connection = self.connection();
         let exists = |kind| match kind {
             ActorKind::Gatherer | ActorKind::Supervisor => true,
             ActorKind::Ice => self.ice.taken.load(Ordering::Acquire),
-            ActorKind::Dtls => self.dtls.taken.load(Ordering::Acquire),
-            ActorKind::Sctp => self.sctp.taken.load(Ordering::Acquire),
+            ActorKind::Dtls => connection.dtls.taken.load(Ordering::Acquire),
+            ActorKind::Sctp => connection.sctp.taken.load(Ordering::Acquire),
         };
         for kind in ActorKind::ALL.into_iter().filter(|kind| exists(*kind)) {
             self.fail(TransportError::new(kind, reason));
@@ -323,6 +305,15 @@ impl Scope {
         self.gone.send_replace(true);
     }
 
+    /// Has transports closed, and waits until that is done, or the session is over anyhow.
+    pub(crate) async fn close(&self, message: CloseFrom, closed: impl Future<Output = ()>) {
+        self.supervisor.do_send(message);
+        tokio::select! {
+            () = closed => {}
+            () = self.gone() => {}
+        }
+    }
+
     /// Waits until all transports are connected, or never will be.
     pub(crate) async fn connected(&self) -> Result<(), Option<TransportError>> {
         use SessionState as S;
@@ -335,11 +326,12 @@ impl Scope {
 
     /// Why the session failed: the lowest transport that did so, else the session as a whole.
     pub(crate) fn failure(&self) -> Option<TransportError> {
+        let connection = self.connection();
         let failures = [
             self.gatherer.state.failure(),
             self.ice.state.failure(),
-            self.dtls.state.failure(),
-            self.sctp.state.failure(),
+            connection.dtls.state.failure(),
+            connection.sctp.state.failure(),
             self.session.failure(),
         ];
         let first = failures.into_iter().flatten().next();
@@ -354,9 +346,7 @@ impl Scope {
 
     /// Closes all states, from the top down.
     fn close_states(&self) {
-        self.sctp.state.set(SctpTransportState::Closed);
-        self.sctp.close_channels();
-        self.dtls.state.set(DtlsTransportState::Closed);
+        self.connection().close();
         self.ice.state.set(IceTransportState::Closed);
         self.gatherer.state.set(IceGathererState::Closed);
         self.session.set(SessionState::Closed);
@@ -420,9 +410,9 @@ impl Drop for Lease {
 pub(crate) type WeakLease = Weak<Lease>;
 
 /// Claims the one place for a transport of its kind in a session.
-pub(crate) fn claim(taken: &AtomicBool) -> Result<(), crate::error::InvalidState> {
+pub(crate) fn claim(taken: &AtomicBool) -> Result<(), InvalidState> {
     match taken.swap(true, Ordering::AcqRel) {
         false => Ok(()),
-        true => Err(crate::error::InvalidState::AlreadyExists),
+        true => Err(InvalidState::AlreadyExists),
     }
 }

@@ -5,15 +5,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use actix::{Addr, Recipient};
+use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use crate::channel::DataChannel;
-use crate::dtls::{DtlsActor, DtlsTransport};
-use crate::error::TransportError;
+use crate::dtls::{DtlsParts, DtlsTransport};
+use crate::error::{InvalidState, TransportError};
 use crate::event::{Event, EventStream, TransportEvent};
 use crate::gatherer::{GathererActor, IceGatherer};
 use crate::ice::{IceActor, IceTransport};
 use crate::mailbox::Address;
+use crate::proto::dtls::Certificate;
 use crate::proto::random::Random;
 use crate::proto::sctp::{ChannelOptions, OpenError};
 use crate::runtime::OpenError as SessionOpenError;
@@ -70,8 +72,7 @@ impl fmt::Display for SessionId {
 pub struct Session {
     gatherer: IceGatherer,
     ice: IceTransport,
-    dtls: DtlsTransport,
-    sctp: SctpTransport,
+    connection: Arc<ArcSwap<ConnectionParts>>,
     pub(crate) signalling: Arc<Mutex<Signalling>>,
     /// Fragments are taken one after another: each is for the generation that it finds.
     pub(crate) trickling: Arc<tokio::sync::Mutex<()>>,
@@ -82,10 +83,34 @@ pub struct Session {
 pub(crate) struct Parts {
     gatherer: Address<GathererActor>,
     ice: Address<IceActor>,
-    dtls: Address<DtlsActor>,
-    sctp: SctpParts,
+    connection: Arc<ArcSwap<ConnectionParts>>,
     signalling: Arc<Mutex<Signalling>>,
     trickling: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The two transports that can be replaced together.
+#[derive(Debug)]
+struct ConnectionParts {
+    dtls: DtlsParts,
+    sctp: SctpParts,
+}
+
+impl ConnectionParts {
+    /// New transports upon ICE.
+    fn open(
+        ice: &IceTransport,
+        certificate: Option<Certificate>,
+    ) -> Result<ConnectionParts, InvalidState> {
+        let dtls = DtlsTransport::open(ice, certificate)?;
+        let sctp = SctpTransport::new(&dtls)?;
+        if let Some(callback) = ice.lease.scope.on_data_channel.get() {
+            sctp.forward_channels(callback.clone());
+        }
+        Ok(ConnectionParts {
+            dtls: dtls.parts(),
+            sctp: sctp.parts(),
+        })
+    }
 }
 
 impl Session {
@@ -95,16 +120,14 @@ impl Session {
     /// When the gatherer has a transport already, or is closed.
     pub fn open(gatherer: IceGatherer) -> Result<Session, SessionOpenError> {
         let ice = IceTransport::new(&gatherer)?;
-        let dtls = DtlsTransport::new(&ice)?;
-        let sctp = SctpTransport::new(&dtls)?;
+        let connection = ConnectionParts::open(&ice, None)?;
         let signalling = Arc::new(Mutex::new(Signalling::new(
             &mut gatherer.lease.scope.random(),
         )));
         let parts = Parts {
             gatherer: gatherer.actor.clone(),
             ice: ice.actor.clone(),
-            dtls: dtls.actor.clone(),
-            sctp: sctp.parts(),
+            connection: Arc::new(ArcSwap::from_pointee(connection)),
             signalling,
             trickling: Arc::default(),
         };
@@ -122,13 +145,10 @@ impl Session {
     fn assemble(lease: Arc<Lease>, parts: Parts) -> Session {
         let gatherer = IceGatherer::new(lease, parts.gatherer);
         let ice = IceTransport::of(&gatherer, parts.ice);
-        let dtls = DtlsTransport::of(&ice, parts.dtls);
-        let sctp = SctpTransport::of(&dtls, parts.sctp);
         Session {
             gatherer,
             ice,
-            dtls,
-            sctp,
+            connection: parts.connection,
             signalling: parts.signalling,
             trickling: parts.trickling,
         }
@@ -159,13 +179,28 @@ impl Session {
     }
 
     /// The DTLS transport.
-    pub fn dtls(&self) -> &DtlsTransport {
-        &self.dtls
+    pub fn dtls(&self) -> DtlsTransport {
+        DtlsTransport::of(&self.ice, self.connection.load().dtls.clone())
     }
 
     /// The SCTP transport.
-    pub fn sctp(&self) -> &SctpTransport {
-        &self.sctp
+    pub fn sctp(&self) -> SctpTransport {
+        let connection = self.connection.load();
+        let dtls = DtlsTransport::of(&self.ice, connection.dtls.clone());
+        SctpTransport::of(&dtls, connection.sctp.clone())
+    }
+
+    /// Makes a new DTLS and a new SCTP transport upon ICE, which lives on, after DTLS has failed or
+    /// was stopped: see [`DtlsTransport::new`]. They are those of this session from now on, with
+    /// this certificate or the runtime's; the peer has to renew its own, and they are started as
+    /// the first ones were, each with the other's new parameters.
+    ///
+    /// # Errors
+    /// When the session is closed, or its DTLS transport is not over.
+    pub fn renew_dtls(&self, certificate: Option<Certificate>) -> Result<(), InvalidState> {
+        let connection = ConnectionParts::open(&self.ice, certificate)?;
+        self.connection.store(Arc::new(connection));
+        Ok(())
     }
 
     /// Everything that happens to the session from now on, in order.
@@ -203,13 +238,13 @@ impl Session {
         label: impl Into<String>,
         options: ChannelOptions,
     ) -> Result<DataChannel, OpenError> {
-        self.sctp.create_data_channel(label, options).await
+        self.sctp().create_data_channel(label, options).await
     }
 
     /// The next data channel that the peer opens; `None` when the session is closed, and where
     /// the runtime's `on_data_channel` takes them.
     pub async fn accept_data_channel(&self) -> Option<DataChannel> {
-        self.sctp.accept().await
+        self.sctp().accept().await
     }
 
     /// Waits until all transports are connected.

@@ -250,6 +250,11 @@ impl<S: State> StateCell<S> {
         })
     }
 
+    /// Waits until it is closed.
+    pub(crate) async fn closed(&self) {
+        self.wait(|state| state == S::CLOSED).await;
+    }
+
     /// Waits until the state is one that `done` accepts.
     pub(crate) async fn wait(&self, mut done: impl FnMut(S) -> bool) -> Snapshot<S> {
         let mut watch = self.watch.subscribe();

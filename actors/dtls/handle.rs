@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::DtlsActor;
 use super::engine::Engine;
 use super::messages::{Export, GetCounters, Start};
+use crate::connection::Connection;
 use crate::error::{ActorKind, DtlsError, InvalidState, TransportError};
 use crate::event::{DtlsTransportEvent, EventStream, TransportEvent};
 use crate::ice::IceTransport;
@@ -17,7 +18,7 @@ use crate::proto::dtls::{
     Certificate, Counters, ExportError, Fingerprint, Parameters, ParametersRole,
     SrtpKeyingMaterial, Version,
 };
-use crate::scope::{Lease, claim};
+use crate::scope::Lease;
 use crate::state::{DtlsTransportState, IceTransportState};
 use crate::supervisor;
 
@@ -48,14 +49,28 @@ impl Established {
 #[doc(alias = "RTCDtlsTransport")]
 pub struct DtlsTransport {
     pub(crate) actor: Address<DtlsActor>,
+    pub(crate) connection: Arc<Connection>,
     ice: IceTransport,
+}
+
+/// The way to the actor, and what it shows.
+#[derive(Clone, Debug)]
+pub(crate) struct DtlsParts {
+    actor: Address<DtlsActor>,
+    connection: Arc<Connection>,
 }
 
 impl DtlsTransport {
     /// The transport on an ICE transport, with the runtime's certificate.
     ///
+    /// An ICE transport carries one at a time. When that has failed, or this side has
+    /// [stopped](Self::stop) it, and ICE lives on, a new one can be made on the same ICE transport,
+    /// with a new [`SctpTransport`](crate::SctpTransport) upon it; the peer has to do the same,
+    /// and both exchange their parameters anew. For this there are 2 s: then the session closes.
+    /// The transports before are closed, and show for ever how they ended.
+    ///
     /// # Errors
-    /// When the ICE transport is closed or carries a DTLS transport already.
+    /// When the ICE transport is closed or carries a DTLS transport that is not over.
     pub fn new(ice: &IceTransport) -> Result<DtlsTransport, InvalidState> {
         Self::open(ice, None)
     }
@@ -71,26 +86,45 @@ impl DtlsTransport {
         Self::open(ice, Some(certificate))
     }
 
-    fn open(ice: &IceTransport, certificate: Option<Certificate>) -> Result<Self, InvalidState> {
+    pub(crate) fn open(
+        ice: &IceTransport,
+        certificate: Option<Certificate>,
+    ) -> Result<Self, InvalidState> {
         let scope = &ice.lease.scope;
         if ice.state() == IceTransportState::Closed {
             return Err(InvalidState::Closed);
         }
-        claim(&scope.dtls.taken)?;
+        let connection = scope.claim_connection()?;
         if let Some(certificate) = certificate {
-            scope.dtls.certificate.store(Arc::new(certificate));
+            connection.dtls.certificate.store(Arc::new(certificate));
         }
         let (actor, mailbox) = Mailbox::new();
-        scope
-            .supervisor
-            .do_send(supervisor::Start::Dtls(mailbox, ice.actor.clone()));
-        Ok(DtlsTransport::of(ice, Address::new(actor, scope)))
+        scope.supervisor.do_send(supervisor::Start::Dtls {
+            mailbox,
+            below: ice.actor.clone(),
+            connection: connection.clone(),
+        });
+        let actor = Address::new(actor, scope);
+        Ok(DtlsTransport::of(ice, DtlsParts { actor, connection }))
     }
 
     /// A handle of the transport on this ICE transport.
-    pub(crate) fn of(ice: &IceTransport, actor: Address<DtlsActor>) -> DtlsTransport {
+    pub(crate) fn of(ice: &IceTransport, parts: DtlsParts) -> DtlsTransport {
+        let DtlsParts { actor, connection } = parts;
         let ice = ice.clone();
-        DtlsTransport { actor, ice }
+        DtlsTransport {
+            actor,
+            connection,
+            ice,
+        }
+    }
+
+    /// What another handle is made of.
+    pub(crate) fn parts(&self) -> DtlsParts {
+        DtlsParts {
+            actor: self.actor.clone(),
+            connection: self.connection.clone(),
+        }
     }
 
     pub(crate) fn lease(&self) -> &Arc<Lease> {
@@ -104,18 +138,18 @@ impl DtlsTransport {
 
     /// The state.
     pub fn state(&self) -> DtlsTransportState {
-        self.lease().scope.dtls.state.get()
+        self.connection.dtls.state.get()
     }
 
     /// Why it failed, where it did.
     pub fn failure(&self) -> Option<Arc<TransportError>> {
-        self.lease().scope.dtls.state.failure()
+        self.connection.dtls.state.failure()
     }
 
     /// Our certificate's fingerprint, and our role: `Auto` until it is decided.
     #[doc(alias = "getLocalParameters")]
     pub fn local_parameters(&self) -> Parameters {
-        let scope = &self.lease().scope.dtls;
+        let scope = &self.connection.dtls;
         let fingerprints: Vec<Fingerprint> = scope.certificate.load().fingerprints();
         Parameters {
             fingerprints,
@@ -125,13 +159,13 @@ impl DtlsTransport {
 
     /// Our certificate in DER.
     pub fn local_certificate(&self) -> Vec<u8> {
-        self.lease().scope.dtls.certificate.load().der().to_vec()
+        self.connection.dtls.certificate.load().der().to_vec()
     }
 
     /// Insists on a role, before `start`. Without it the peer's parameters and the ICE role
     /// decide.
     pub fn set_role(&self, role: ParametersRole) {
-        self.lease().scope.dtls.role.store(Arc::new(role));
+        self.connection.dtls.role.store(Arc::new(role));
     }
 
     /// Starts the handshake, which begins when ICE has a pair; resolves when it is complete and
@@ -144,7 +178,7 @@ impl DtlsTransport {
     pub async fn start(&self, remote: Parameters) -> Result<(), DtlsError> {
         self.begin(remote).await?;
         use DtlsTransportState as S;
-        let state = &self.lease().scope.dtls.state;
+        let state = &self.connection.dtls.state;
         let end = state
             .wait(|s| matches!(s, S::Connected | S::Failed | S::Closed))
             .await;
@@ -166,7 +200,7 @@ impl DtlsTransport {
             return taken;
         }
         use DtlsTransportState as S;
-        let state = &self.lease().scope.dtls.state;
+        let state = &self.connection.dtls.state;
         match state
             .wait(|s| matches!(s, S::Failed | S::Closed))
             .await
@@ -178,23 +212,17 @@ impl DtlsTransport {
     }
 
     /// Sends close_notify and closes this transport, and SCTP above it. Harmless when closed
-    /// already.
+    /// already. The session closes 2 s later, unless [another](Self::new) is made by then.
     pub async fn stop(&self) {
-        let scope = &self.lease().scope;
-        scope
-            .supervisor
-            .do_send(supervisor::CloseFrom(ActorKind::Dtls));
-        scope
-            .dtls
-            .state
-            .wait(|s| s == DtlsTransportState::Closed)
-            .await;
+        let message = supervisor::CloseFrom::Dtls(self.connection.clone());
+        let closed = self.connection.dtls.state.closed();
+        self.lease().scope.close(message, closed).await;
     }
 
     /// The peer's certificates in DER, its own first; empty before `connected`.
     #[doc(alias = "getRemoteCertificates")]
     pub fn remote_certificates(&self) -> Vec<Bytes> {
-        let established = self.lease().scope.dtls.established.load();
+        let established = self.connection.dtls.established.load();
         established
             .as_ref()
             .and_then(|e| e.peer_certificate.clone())
@@ -204,19 +232,18 @@ impl DtlsTransport {
 
     /// The IANA name of the cipher suite; `None` before `connected`.
     pub fn selected_cipher(&self) -> Option<&'static str> {
-        self.lease().scope.dtls.established.load().as_ref()?.cipher
+        self.connection.dtls.established.load().as_ref()?.cipher
     }
 
     /// The version of the protocol; `None` before `connected`.
     pub fn version(&self) -> Option<Version> {
-        self.lease().scope.dtls.established.load().as_ref()?.version
+        self.connection.dtls.established.load().as_ref()?.version
     }
 
     /// The keys for SRTP (RFC 5764 §4.2); `None` before `connected`, and where no profile was
     /// agreed on.
     pub fn srtp_keying_material(&self) -> Option<SrtpKeyingMaterial> {
-        self.lease()
-            .scope
+        self.connection
             .dtls
             .established
             .load()

@@ -25,9 +25,10 @@ use bytes::Bytes;
 
 pub use bench::DtlsLoop;
 pub use handle::DtlsTransport;
-pub(crate) use handle::Established;
+pub(crate) use handle::{DtlsParts, Established};
 
 use crate::alarm::{Alarm, OnAlarm, now};
+use crate::connection::Connection;
 use crate::dtls::engine::Engine;
 use crate::dtls::messages::{Export, GetCounters, Start, Wake};
 use crate::error::{ActorKind, DtlsError, Reason, TransportError};
@@ -47,6 +48,7 @@ use crate::supervisor::StateChanged;
 pub(crate) struct DtlsActor {
     pub(crate) scope: Arc<Scope>,
     pub(crate) exit: Exit,
+    connection: Arc<Connection>,
     ice: Neighbour<DtlsToIce>,
     supervisor: Recipient<StateChanged>,
     above: Option<Neighbour<DtlsToSctp>>,
@@ -72,12 +74,13 @@ impl DtlsActor {
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
+        connection: Arc<Connection>,
         ice: Neighbour<DtlsToIce>,
         supervisor: Recipient<StateChanged>,
         exit: Exit,
     ) -> DtlsActor {
         let kind = scope.dtls_engine();
-        let certificate = scope.dtls.certificate.load().as_ref().clone();
+        let certificate = connection.dtls.certificate.load().as_ref().clone();
         let wake = Address::of(ctx, &scope);
         let wake = Arc::new(move || wake.do_send(Wake));
         let mut config = scope.config.dtls.clone();
@@ -90,6 +93,7 @@ impl DtlsActor {
             alarm: Alarm::start(ctx),
             scope,
             exit,
+            connection,
             ice,
             supervisor,
             above: None,
@@ -115,7 +119,7 @@ impl DtlsActor {
         FingerprintSet::new(&remote.fingerprints)
             .map_err(|error| DtlsError::Start(StartError::Fingerprints(error)))?;
         if !self
-            .scope
+            .connection
             .dtls
             .certificate
             .load()
@@ -124,7 +128,10 @@ impl DtlsActor {
             return Err(DtlsError::Start(StartError::CertificateExpired));
         }
         self.remote = Some(remote);
-        self.scope.dtls.state.set(DtlsTransportState::Connecting);
+        self.connection
+            .dtls
+            .state
+            .set(DtlsTransportState::Connecting);
         self.supervisor.do_send(StateChanged);
         Ok(())
     }
@@ -136,11 +143,11 @@ impl DtlsActor {
         else {
             return;
         };
-        let local = **self.scope.dtls.role.load();
+        let local = **self.connection.dtls.role.load();
         // Two sides that insist on one role: ours gives way, so that at least one is right.
         let role = Role::resolve(local, remote.role, side.controlling)
             .unwrap_or_else(|conflict| conflict.role.opposite());
-        self.scope.dtls.role.store(Arc::new(role.into()));
+        self.connection.dtls.role.store(Arc::new(role.into()));
         self.started_at = Some(now());
         if let Err(error) = self.engine.start(now(), role, &remote.fingerprints) {
             let reason = Reason::DtlsStart(error);
@@ -194,18 +201,21 @@ impl DtlsActor {
                     self.scope.metrics.dtls.connected(role, took);
                 }
                 let established = Established::of(&self.engine);
-                self.scope
+                self.connection
                     .dtls
                     .established
                     .store(Some(Arc::new(established)));
-                self.scope.dtls.state.set(DtlsTransportState::Connected);
+                self.connection
+                    .dtls
+                    .state
+                    .set(DtlsTransportState::Connected);
                 self.tell_above();
             }
             Event::Failed(reason) => {
                 self.opened.clear();
                 self.count_failure(reason);
-                self.scope
-                    .fail(TransportError::new(ActorKind::Dtls, Reason::Dtls(reason)));
+                let error = TransportError::new(ActorKind::Dtls, Reason::Dtls(reason));
+                self.scope.fail_on(&self.connection, error);
             }
             Event::Closed => {
                 let direction = match self.goodbye {
@@ -217,7 +227,7 @@ impl DtlsActor {
                 if let Some(above) = &self.above {
                     above.do_send(DtlsToSctp::Closed);
                 }
-                self.scope.dtls.state.set(DtlsTransportState::Closed);
+                self.connection.dtls.state.set(DtlsTransportState::Closed);
             }
         }
         self.supervisor.do_send(StateChanged);
@@ -225,7 +235,7 @@ impl DtlsActor {
 
     fn count_failure(&self, reason: FailureReason) {
         let metrics = &self.scope.metrics.dtls;
-        if self.scope.dtls.established.load().is_none()
+        if self.connection.dtls.established.load().is_none()
             && let Some(role) = self.engine.role()
         {
             metrics.failed(role, reason);
@@ -240,7 +250,7 @@ impl DtlsActor {
 
     fn tell_above(&self) {
         if let Some(above) = &self.above
-            && self.scope.dtls.state.get() == DtlsTransportState::Connected
+            && self.connection.dtls.state.get() == DtlsTransportState::Connected
         {
             let client = self.engine.role() == Some(Role::Client);
             above.do_send(DtlsToSctp::Connected { client });
@@ -393,7 +403,7 @@ impl Handler<Shutdown> for DtlsActor {
         self.goodbye = true;
         self.engine.close(now());
         self.drain(None);
-        self.scope.dtls.state.set(DtlsTransportState::Closed);
+        self.connection.dtls.state.set(DtlsTransportState::Closed);
         ctx.stop();
     }
 }

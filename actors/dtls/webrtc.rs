@@ -148,7 +148,9 @@ impl WebRtcEndpoint {
         self.counters.bytes_received += datagram.len() as u64;
         match &mut self.phase {
             Phase::New(early) => {
-                if early.hold(datagram) {
+                if !Summary::of(datagram).may_begin() {
+                    self.counters.unexpected += 1;
+                } else if early.hold(datagram) {
                     self.counters.early_held += 1;
                 } else {
                     self.counters.early_dropped += 1;

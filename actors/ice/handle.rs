@@ -197,14 +197,8 @@ impl IceTransport {
     /// Harmless when closed already.
     pub async fn stop(&self) {
         let scope = &self.lease.scope;
-        scope
-            .supervisor
-            .do_send(supervisor::CloseFrom(ActorKind::Ice));
-        scope
-            .ice
-            .state
-            .wait(|s| s == IceTransportState::Closed)
-            .await;
+        let closed = scope.ice.state.closed();
+        scope.close(supervisor::CloseFrom::Ice, closed).await;
     }
 
     /// What happens from now on.

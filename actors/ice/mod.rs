@@ -44,6 +44,8 @@ pub(crate) struct IceActor {
     alarm: Alarm,
     /// The local candidates: a fresh agent, after a crash, gets them again.
     bases: Vec<(Candidate, SocketAddr)>,
+    /// Whether these are all.
+    gathered: bool,
     /// Whether the layer above knows that it can send.
     writable: bool,
     checks: Vec<(Path, Bytes)>,
@@ -65,8 +67,8 @@ impl IceActor {
         let local = scope.gatherer.parameters.load().as_ref().clone();
         let config = scope.config.ice.clone();
         let mut agent = Agent::with_parameters(config, role, local, scope.random());
-        let gathered = scope.gatherer.state.get() == IceGathererState::Complete;
-        agent.set_gathering(now(), !gathered);
+        // Until the gatherer says that it has told all.
+        agent.set_gathering(now(), true);
         // A lite one is controlled, whatever was wanted.
         scope.ice.role.store(Arc::new(agent.role()));
         IceActor {
@@ -78,6 +80,7 @@ impl IceActor {
             above: None,
             agent,
             bases: Vec::new(),
+            gathered: false,
             writable: false,
             checks: Vec::new(),
             began: None,
@@ -216,6 +219,11 @@ impl IceActor {
         }
     }
 
+    fn set_gathered(&mut self, gathered: bool) {
+        self.gathered = gathered;
+        self.agent.set_gathering(now(), !gathered);
+    }
+
     fn publish_remote_candidates(&self) {
         let candidates = self.agent.remote_candidates().cloned().collect();
         self.scope.ice.remote_candidates.store(Arc::new(candidates));
@@ -301,6 +309,7 @@ impl Supervised for IceActor {
         }
         let above = self.above.take();
         let bases = std::mem::take(&mut self.bases);
+        let gathered = self.gathered;
         let (scope, exit) = (self.scope.clone(), self.exit.clone());
         let (gatherer, supervisor) = (self.gatherer.clone(), self.supervisor.clone());
         *self = IceActor::new(ctx, scope, gatherer, supervisor, exit);
@@ -310,6 +319,7 @@ impl Supervised for IceActor {
                 .add_local_candidate(now(), candidate.clone(), base);
             self.bases.push((candidate, base));
         }
+        self.set_gathered(gathered);
         if started {
             self.scope.ice.selected.store(None);
             if self.scope.ice.state.get() != State::Failed {
@@ -348,7 +358,7 @@ impl Handler<GathererToIce> for IceActor {
                 self.bases.push((candidate.clone(), base));
                 self.agent.add_local_candidate(now(), candidate, base);
             }
-            GathererToIce::Complete => self.agent.set_gathering(now(), false),
+            GathererToIce::Complete => self.set_gathered(true),
             GathererToIce::BaseLost(base) => {
                 self.bases.retain(|(_, b)| *b != base);
                 self.agent.remove_local_base(now(), base);
@@ -357,7 +367,7 @@ impl Handler<GathererToIce> for IceActor {
             GathererToIce::SendFailed(path) => self.agent.handle_send_error(now(), path),
             GathererToIce::Restarting => {
                 // First, so that an agent without candidates does not give up.
-                self.agent.set_gathering(now(), true);
+                self.set_gathered(false);
                 for (_, base) in std::mem::take(&mut self.bases) {
                     self.agent.remove_local_base(now(), base);
                 }

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use actix::Recipient;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::SctpActor;
 use super::messages::{GetChannels, GetStats, Open, Start};
+use super::{Application, SctpActor};
 use crate::channel::DataChannel;
 use crate::dtls::DtlsTransport;
 use crate::error::{ActorKind, InvalidState, SctpError, TransportError};
@@ -59,15 +59,18 @@ impl SctpTransport {
         ) {
             return Err(InvalidState::Closed);
         }
-        claim(&scope.sctp.taken)?;
+        claim(&dtls.connection.sctp.taken)?;
         let (actor, mailbox) = Mailbox::new();
         let waiting = usize::from(scope.config.sctp.max_channels).max(1);
         let (sender, incoming) = mpsc::channel(waiting);
         scope.supervisor.do_send(supervisor::Start::Sctp {
             mailbox,
             below: dtls.actor.clone(),
-            lease: Arc::downgrade(dtls.lease()),
-            incoming: sender,
+            connection: dtls.connection.clone(),
+            application: Application {
+                lease: Arc::downgrade(dtls.lease()),
+                incoming: sender,
+            },
         });
         let actor = Address::new(actor, scope);
         let incoming = Arc::new(Mutex::new(incoming));
@@ -96,17 +99,17 @@ impl SctpTransport {
 
     /// The state.
     pub fn state(&self) -> SctpTransportState {
-        self.lease().scope.sctp.state.get()
+        self.dtls.connection.sctp.state.get()
     }
 
     /// Why it failed, where it did.
     pub fn failure(&self) -> Option<Arc<TransportError>> {
-        self.lease().scope.sctp.state.failure()
+        self.dtls.connection.sctp.state.failure()
     }
 
     /// Whether this side is the DTLS server; `false` until that is decided.
     pub fn is_server(&self) -> bool {
-        self.lease().scope.sctp.is_server.load(Ordering::Acquire)
+        self.dtls.connection.sctp.is_server.load(Ordering::Acquire)
     }
 
     /// How many channels there can be; `None` until connected.
@@ -137,8 +140,8 @@ impl SctpTransport {
     /// before [`start`](Self::start).
     #[doc(alias = "maxMessageSize")]
     pub fn max_message_size(&self) -> Option<u32> {
-        self.lease()
-            .scope
+        self.dtls
+            .connection
             .sctp
             .max_message_size
             .load()
@@ -159,7 +162,7 @@ impl SctpTransport {
     ) -> Result<(), SctpError> {
         self.begin(remote, remote_port).await?;
         use SctpTransportState as S;
-        let state = &self.lease().scope.sctp.state;
+        let state = &self.dtls.connection.sctp.state;
         let end = state
             .wait(|s| matches!(s, S::Connected | S::Failed | S::Closed))
             .await;
@@ -190,7 +193,7 @@ impl SctpTransport {
             return taken;
         }
         use SctpTransportState as S;
-        let state = &self.lease().scope.sctp.state;
+        let state = &self.dtls.connection.sctp.state;
         match state
             .wait(|s| matches!(s, S::Failed | S::Closed))
             .await
@@ -204,15 +207,10 @@ impl SctpTransport {
     /// Delivers what was sent (in bounded time), ends the association, and closes this
     /// transport. Harmless when closed already.
     pub async fn stop(&self) {
-        let scope = &self.lease().scope;
-        scope
-            .supervisor
-            .do_send(supervisor::CloseFrom(ActorKind::Sctp));
-        scope
-            .sctp
-            .state
-            .wait(|s| s == SctpTransportState::Closed)
-            .await;
+        let connection = &self.dtls.connection;
+        let message = supervisor::CloseFrom::Sctp(connection.clone());
+        let closed = connection.sctp.state.closed();
+        self.lease().scope.close(message, closed).await;
     }
 
     /// Opens a data channel, now or as soon as the association is there; its

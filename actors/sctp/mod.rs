@@ -18,6 +18,7 @@ pub use handle::SctpTransport;
 
 use crate::alarm::{Alarm, OnAlarm, now};
 use crate::channel::{Command, DataChannel, DataChannelState, Port, Shared};
+use crate::connection::Connection;
 use crate::error::{ActorKind, Reason, SctpError, TransportError};
 use crate::event::{Event as SessionEvent, SctpTransportEvent};
 use crate::guard::Exit;
@@ -39,9 +40,10 @@ use crate::turn::{OnTurn, Turn};
 pub(crate) struct SctpActor {
     pub(crate) scope: Arc<Scope>,
     pub(crate) exit: Exit,
+    connection: Arc<Connection>,
     dtls: Neighbour<SctpToDtls>,
     supervisor: Recipient<StateChanged>,
-    lease: WeakLease,
+    application: Application,
     association: Association,
     alarm: Alarm,
     turn: Turn,
@@ -56,12 +58,17 @@ pub(crate) struct SctpActor {
     sending: Vec<ChannelId>,
     /// The sum of what all channels hold.
     held: usize,
-    /// As many as there may be at once; those that the application lets wait longer are closed.
-    incoming: mpsc::Sender<DataChannel>,
     closing: bool,
     /// What all channels hold, in the process's gauge.
     buffered: Share,
     exported: metrics::Exported,
+}
+
+/// How data channels reach the application.
+pub(crate) struct Application {
+    pub(crate) lease: WeakLease,
+    /// As many as there may be at once; those that the application lets wait longer are closed.
+    pub(crate) incoming: mpsc::Sender<DataChannel>,
 }
 
 /// A channel, and how much the association still holds back of what it was given for it.
@@ -80,10 +87,10 @@ impl SctpActor {
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
+        connection: Arc<Connection>,
         dtls: Neighbour<SctpToDtls>,
         supervisor: Recipient<StateChanged>,
-        lease: WeakLease,
-        incoming: mpsc::Sender<DataChannel>,
+        application: Application,
         exit: Exit,
     ) -> SctpActor {
         let mut config = scope.config.sctp.clone();
@@ -100,16 +107,16 @@ impl SctpActor {
             buffered: Share::new(&scope.metrics.sctp.buffered),
             scope,
             exit,
+            connection,
             dtls,
             supervisor,
-            lease,
+            application,
             remote: None,
             dtls_client: None,
             begun: false,
             channels: HashMap::new(),
             sending: Vec::new(),
             held: 0,
-            incoming,
             closing: false,
             exported: metrics::Exported::new(),
         }
@@ -134,12 +141,12 @@ impl SctpActor {
             theirs => theirs.min(ours),
         };
         self.port.max_message_size.store(limit, Ordering::Release);
-        self.scope
+        self.connection
             .sctp
             .max_message_size
             .store(Some(Arc::new(limit)));
         self.remote = Some((remote, port));
-        self.scope.sctp.state.set(SctpTransportState::Connecting);
+        self.connection.sctp.state.set(SctpTransportState::Connecting);
         self.supervisor.do_send(StateChanged);
         self.begin();
         Ok(())
@@ -192,7 +199,7 @@ impl SctpActor {
     fn handle_event(&mut self, ctx: &mut Context<Self>, now: Instant, event: Event) {
         match event {
             Event::Connected => {
-                self.scope.sctp.state.set(SctpTransportState::Connected);
+                self.connection.sctp.state.set(SctpTransportState::Connected);
                 self.supervisor.do_send(StateChanged);
             }
             Event::ChannelIncoming(id) => self.accept(now, id),
@@ -203,13 +210,12 @@ impl SctpActor {
             // The handles keep their own accounts.
             Event::BufferedAmountLow(_) | Event::Writable(_) => {}
             Event::Failed(reason) => {
-                self.scope
-                    .fail(TransportError::new(ActorKind::Sctp, Reason::Sctp(reason)));
+                let error = TransportError::new(ActorKind::Sctp, Reason::Sctp(reason));
+                self.scope.fail_on(&self.connection, error);
                 self.supervisor.do_send(StateChanged);
             }
             Event::Closed => {
-                self.scope.sctp.state.set(SctpTransportState::Closed);
-                self.scope.sctp.close_channels();
+                self.connection.sctp.close();
                 self.supervisor.do_send(StateChanged);
                 if self.closing {
                     ctx.stop();
@@ -220,11 +226,11 @@ impl SctpActor {
 
     fn attach(&mut self, id: ChannelId) -> Option<DataChannel> {
         let info = self.association.channel(id)?;
-        let lease = self.lease.upgrade()?;
+        let lease = self.application.lease.upgrade()?;
         let config = &self.scope.config;
         let (send, receive) = (config.channel_send_limit, config.channel_receive_limit);
         let shared = Arc::new(Shared::new(id, info, self.port.clone(), send, receive));
-        self.scope.sctp.add_channel(shared.clone());
+        self.connection.sctp.add_channel(shared.clone());
         let attached = Attached {
             shared: shared.clone(),
             held_messages: 0,
@@ -248,7 +254,7 @@ impl SctpActor {
         };
         self.channel_state(id, DataChannelState::Open, None);
         let label = channel.label();
-        if let Err(error) = self.incoming.try_send(channel) {
+        if let Err(error) = self.application.incoming.try_send(channel) {
             // Nobody accepts channels: it closes as the handle is dropped.
             tracing::debug!(%error, "incoming channel not taken");
         }
@@ -283,7 +289,7 @@ impl SctpActor {
         if let Some(attached) = self.channels.remove(&id) {
             self.held -= attached.held_bytes;
         }
-        self.scope.sctp.remove_channel(id);
+        self.connection.sctp.remove_channel(id);
     }
 
     /// Moves what has arrived to the application. What its inbox has no room for stays behind and
@@ -414,7 +420,7 @@ impl Handler<DtlsToSctp> for SctpActor {
             }
             DtlsToSctp::Connected { client } => {
                 self.dtls_client = Some(client);
-                self.scope.sctp.is_server.store(!client, Ordering::Release);
+                self.connection.sctp.is_server.store(!client, Ordering::Release);
                 self.begin();
             }
             DtlsToSctp::PathRestored => self.association.path_restored(now),
@@ -492,7 +498,7 @@ impl Handler<Shutdown> for SctpActor {
         self.closing = true;
         let metrics = &self.scope.metrics.sctp;
         self.exported.flush(metrics, &self.association);
-        if self.scope.sctp.state.get() == SctpTransportState::Failed {
+        if self.connection.sctp.state.get() == SctpTransportState::Failed {
             // It stays failed until the session is over.
             ctx.stop();
             return;
@@ -502,10 +508,9 @@ impl Handler<Shutdown> for SctpActor {
         self.run_commands(now);
         self.association.close(now);
         self.drain(ctx, now);
-        let state = self.scope.sctp.state.get();
+        let state = self.connection.sctp.state.get();
         if matches!(state, SctpTransportState::New | SctpTransportState::Closed) {
-            self.scope.sctp.state.set(SctpTransportState::Closed);
-            self.scope.sctp.close_channels();
+            self.connection.sctp.close();
             ctx.stop();
         }
     }

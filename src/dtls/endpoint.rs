@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::early::EarlyBuffer;
 use super::inbox::Inbox;
 use super::live::{End, Facts, Live, Out};
+use super::record::Summary;
 use super::rejection::Rejection;
 use super::{
     AlertDescription, Certificate, Config, Counters, ExportError, FailureReason, Fingerprint,
@@ -154,7 +155,9 @@ impl Endpoint {
         self.counters.bytes_received += datagram.len() as u64;
         match &mut self.phase {
             Phase::New(early) => {
-                if early.hold(datagram) {
+                if !Summary::of(datagram).may_begin() {
+                    self.counters.unexpected += 1;
+                } else if early.hold(datagram) {
                     self.counters.early_held += 1;
                 } else {
                     self.counters.early_dropped += 1;

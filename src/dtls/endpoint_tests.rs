@@ -218,6 +218,32 @@ fn the_buffer_before_the_start_is_bounded() {
     pair.connected().assert_alive();
 }
 
+/// An endpoint may take the place of another: records that were for that one, under its keys, do
+/// not take up the room of the hello that is to come.
+#[test]
+fn what_is_left_of_an_earlier_connection_is_counted_and_not_held() {
+    for (client, server, _) in COMBINATIONS {
+        let mut pair = Pair::of(client, server, perfect());
+        let unified = [vec![0b0010_1101, 0, 7], vec![9; 1_000]].concat();
+        for _ in 0..1_000 {
+            pair.inject(SERVER, &record(23, 1, 7, &[9; 1_000]));
+            pair.inject(SERVER, &record(21, 1, 8, &[9; 40]));
+            pair.inject(SERVER, &unified);
+        }
+        let counters = *pair.ends[SERVER].counters();
+        assert_eq!((counters.early_held, counters.early_dropped), (0, 0));
+        assert_eq!(counters.unexpected + counters.malformed, 3_000);
+        let of_server = pair.ends[SERVER].certificate().fingerprints();
+        let of_client = pair.ends[CLIENT].certificate().fingerprints();
+        pair.start_with(CLIENT, &of_server).unwrap();
+        pair.run(Duration::from_millis(100), |_| false);
+        let begin = pair.now;
+        pair.start_with(SERVER, &of_client).unwrap();
+        pair.run(MINUTE, |p| p.both(State::Connected));
+        assert!(pair.now - begin <= DELAY * 6, "the hello was held");
+    }
+}
+
 #[test]
 fn a_handshake_without_answer_fails_at_its_deadline() {
     for (client, server, _) in COMBINATIONS {

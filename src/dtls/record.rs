@@ -146,6 +146,12 @@ impl Summary {
         summary
     }
 
+    /// Whether a handshake could begin with it. What is left of a connection before this one could
+    /// not.
+    pub fn may_begin(&self) -> bool {
+        self.handshake && !self.malformed
+    }
+
     /// A record with the header of DTLS 1.2. Returns its length.
     fn legacy(&mut self, record: &[u8]) -> Option<usize> {
         let header = record.get(..HEADER_LEN)?;

@@ -6,6 +6,10 @@ mod bed;
 mod life;
 mod limits;
 mod matrix;
+#[cfg(feature = "prometheus")]
+mod measured;
 mod messages;
+#[cfg(feature = "prometheus")]
+mod renewal;
 mod transfer;
 mod workers;
