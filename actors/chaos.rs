@@ -23,6 +23,7 @@ use crate::error::{ActorKind, Reason, TransportError};
 use crate::gatherer::GathererActor;
 use crate::guard::{Child, Exit, GUARDED};
 use crate::ice::IceActor;
+use crate::mux::PortFault;
 use crate::runtime::Runtime;
 use crate::scope::Scope;
 use crate::sctp::SctpActor;
@@ -71,6 +72,13 @@ pub enum WorkerFault {
     Panic,
     /// Its thread blocks for so long.
     Block(Duration),
+    /// The socket of its shared port fails.
+    LosePort,
+    /// Whoever reads its shared port panics.
+    PanicAtPort,
+    /// The socket of its shared port is gone, and another program has the port for so long. Not in
+    /// single-port mode.
+    TakePort(Duration),
 }
 
 impl Session {
@@ -101,7 +109,11 @@ impl Runtime {
         let Some(worker) = self.worker(worker) else {
             return false;
         };
+        let strike = |strike| worker.address.try_send(strike).is_ok();
         match fault {
+            WorkerFault::LosePort => strike(StrikePort::Fault(PortFault::Error)),
+            WorkerFault::PanicAtPort => strike(StrikePort::Fault(PortFault::Panic)),
+            WorkerFault::TakePort(time) => strike(StrikePort::Take(time)),
             WorkerFault::Stop => worker.arbiter.stop(),
             WorkerFault::Panic => worker.address.try_send(PanicNow).is_ok(),
             WorkerFault::Block(time) => worker.arbiter.spawn_fn(move || std::thread::sleep(time)),
@@ -140,6 +152,14 @@ impl Runtime {
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub(crate) struct CountRoutes(pub(crate) oneshot::Sender<usize>);
+
+/// Strikes the shared port of a worker.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) enum StrikePort {
+    Fault(PortFault),
+    Take(Duration),
+}
 
 /// Makes a worker's actor panic.
 #[derive(Message, Debug)]

@@ -151,6 +151,24 @@ impl Handler<crate::chaos::PanicNow> for Worker {
 }
 
 #[cfg(feature = "chaos")]
+impl Handler<crate::chaos::StrikePort> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, strike: crate::chaos::StrikePort, ctx: &mut Context<Self>) {
+        let Some(mux) = &self.ports.mux else { return };
+        match strike {
+            crate::chaos::StrikePort::Fault(fault) => mux.strike(fault),
+            crate::chaos::StrikePort::Take(time) => match mux.take_away() {
+                Ok(thief) => {
+                    ctx.run_later(time, |_, _| drop(thief));
+                }
+                Err(error) => tracing::error!(%error, "the port could not be taken"),
+            },
+        }
+    }
+}
+
+#[cfg(feature = "chaos")]
 impl Handler<crate::chaos::CountRoutes> for Worker {
     type Result = ();
 

@@ -2,6 +2,8 @@
 //!
 //! The rules of routing, and of who may have which address, are in [`route`](crate::proto::route).
 
+#[cfg(any(test, feature = "chaos"))]
+mod fault;
 mod reader;
 mod single_port;
 mod store;
@@ -34,6 +36,8 @@ use crate::proto::net::{Path, Protocol, Segments};
 use crate::proto::route::{Asker, Claim, Routes, Tables};
 use crate::proto::stun;
 
+#[cfg(any(test, feature = "chaos"))]
+pub(crate) use self::fault::PortFault;
 pub(crate) use self::single_port::SinglePort;
 
 /// Why a shared port could not be opened.
@@ -96,8 +100,8 @@ struct State {
     others: Vec<(u32, HandedOver)>,
     /// Wakes the reader, which also flushes, when something waits to be sent.
     waker: Option<std::task::Waker>,
-    #[cfg(test)]
-    fault: Option<tests::Fault>,
+    #[cfg(any(test, feature = "chaos"))]
+    fault: Option<PortFault>,
 }
 
 /// How the socket is bound, again when it was lost.
@@ -201,7 +205,7 @@ impl Mux {
             batches: Vec::new(),
             others: Vec::new(),
             waker: None,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "chaos"))]
             fault: None,
         })));
         actix_rt::spawn(Reader::new(&mux));

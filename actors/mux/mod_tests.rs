@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -23,22 +22,6 @@ use crate::proto::stun::Class;
 
 /// How long anything may take that should take milliseconds.
 const WITHIN: Duration = Duration::from_secs(20);
-
-/// What goes wrong in the next wake of a mux.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Fault {
-    Error,
-    Panic,
-}
-
-impl Fault {
-    pub(super) fn strike(self) -> io::Result<()> {
-        match self {
-            Fault::Error => Err(io::Error::other("injected")),
-            Fault::Panic => panic!("injected"),
-        }
-    }
-}
 
 /// What happened to one session of the server.
 #[derive(Default)]
@@ -515,16 +498,12 @@ async fn a_socket_that_fails_or_a_reader_that_panics_is_replaced_on_the_same_por
         world.call(0, ip(1));
         let connected = |world: &World| world.callers.values().all(Caller::is_connected);
         world.until("it is connected", connected).await;
-        for (n, fault) in [Fault::Error, Fault::Panic, Fault::Error]
+        for (n, fault) in [PortFault::Error, PortFault::Panic, PortFault::Error]
             .into_iter()
             .enumerate()
         {
             for mux in &world.muxes {
-                let state = &mut *mux.0.borrow_mut();
-                state.fault = Some(fault);
-                if let Some(waker) = state.waker.take() {
-                    waker.wake();
-                }
+                mux.strike(fault);
             }
             let bound = |world: &World| {
                 world.muxes.iter().all(|mux| {
@@ -553,19 +532,11 @@ async fn a_socket_that_fails_or_a_reader_that_panics_is_replaced_on_the_same_por
 #[actix::test]
 async fn sessions_are_told_when_the_port_cannot_be_bound_again_and_when_it_can() {
     let mut world = World::new(1);
-    let address = world.muxes[0].local_addr();
     world.call(0, ip(1));
     let connected = |world: &World| world.callers.values().all(Caller::is_connected);
     world.until("it is connected", connected).await;
     let seen = world.callers[&ip(1)].seen.clone();
-    let thief = {
-        let state = &mut *world.muxes[0].0.borrow_mut();
-        state.udp = None;
-        if let Some(waker) = state.waker.take() {
-            waker.wake();
-        }
-        std::net::UdpSocket::bind(address).unwrap()
-    };
+    let thief = world.muxes[0].take_away().unwrap();
     world
         .until("it is told of the loss", |_| seen.lost.get() == 1)
         .await;

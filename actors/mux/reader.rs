@@ -108,7 +108,7 @@ fn lose(state: &mut State, reason: Reason, why: &dyn std::fmt::Display) {
 
 impl State {
     fn receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "chaos"))]
         if let Some(fault) = self.fault.take() {
             fault.strike()?;
         }
