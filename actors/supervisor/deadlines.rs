@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
-use super::SessionSupervisor;
+use super::{Closing, SessionSupervisor};
 use crate::alarm::{self, OnAlarm};
 use crate::error::{ActorKind, Reason, TransportError};
 use crate::proto::timer::earlier;
@@ -57,18 +57,33 @@ impl SessionSupervisor {
 
     pub(super) fn set_alarm(&self) {
         let deadlines = &self.deadlines;
-        let closing = self.closing.map(|c| c.deadline);
-        let life = earlier(deadlines.connect, deadlines.grace);
-        let life = earlier(life, deadlines.linger);
-        let life = earlier(life, self.idle_deadline());
-        self.alarm.set(earlier(closing, life));
+        // What closes has no other deadline.
+        self.alarm.set(match self.closing {
+            Some(closing) => Some(closing.deadline),
+            None => [deadlines.grace, deadlines.linger, self.idle_deadline()]
+                .into_iter()
+                .fold(deadlines.connect, earlier),
+        });
     }
 
     /// When the session ends unless the application sends or receives something before.
     fn idle_deadline(&self) -> Option<Instant> {
         let timeout = self.scope.config.idle_timeout?;
-        let waits = self.connected && self.closing.is_none();
-        waits.then(|| self.scope.last_active() + timeout)
+        self.connected.then(|| self.scope.last_active() + timeout)
+    }
+
+    /// Out of patience with actors that are to end.
+    fn cut_short(&mut self, ctx: &mut Context<Self>, closing: Closing) {
+        match closing.down_to {
+            // ICE lives on, as if they had ended in time.
+            ActorKind::Dtls | ActorKind::Sctp => {
+                self.closing = None;
+                self.dismiss(closing.down_to);
+                self.settle(ctx);
+            }
+            // Dropping everything frees it.
+            _ => ctx.stop(),
+        }
     }
 }
 
@@ -76,18 +91,9 @@ impl OnAlarm for SessionSupervisor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         let now = Some(alarm::now());
         let due = |deadline: Option<Instant>| deadline.is_some() && deadline <= now;
-        if let Some(closing) = self.closing
-            && due(Some(closing.deadline))
-        {
-            match closing.down_to {
-                // ICE lives on, as when they had ended in time.
-                down_to @ (ActorKind::Dtls | ActorKind::Sctp) => {
-                    self.closing = None;
-                    self.dismiss(down_to);
-                    self.settle(ctx);
-                }
-                // Out of patience: dropping everything frees it.
-                _ => ctx.stop(),
+        if let Some(closing) = self.closing {
+            if due(Some(closing.deadline)) {
+                self.cut_short(ctx, closing);
             }
         } else if due(self.deadlines.connect) {
             self.deadlines.connect = None;

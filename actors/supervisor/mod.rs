@@ -15,6 +15,7 @@ use self::deadlines::Deadlines;
 use crate::alarm::{self, Alarm};
 use crate::connection::Connection;
 use crate::error::{ActorKind, Reason, TransportError};
+use crate::event::{Event, SessionEvent};
 use crate::gatherer::GathererActor;
 use crate::guard::{ChildFailed, End, Exit};
 use crate::mailbox::Mailbox;
@@ -273,9 +274,11 @@ impl SessionSupervisor {
 
     /// Gives up on the session as a whole.
     fn give_up(&mut self, ctx: &mut Context<Self>, error: TransportError) {
-        let (actor, reason) = (error.actor, error.reason);
-        if self.scope.session.fail(error) {
-            self.scope.metrics.failed(actor, reason);
+        self.scope.metrics.failed(error.actor, error.reason);
+        // What has failed already does not fail again, and yet nothing is swallowed.
+        if !self.scope.session.fail(error.clone()) {
+            let error = SessionEvent::Error(error);
+            self.scope.events.send(Event::Session(error));
         }
         self.close_from(ctx, ActorKind::Gatherer);
     }
