@@ -4,6 +4,7 @@ mod gather;
 mod loopback;
 mod options;
 mod serve;
+mod settings;
 
 use std::process::ExitCode;
 
@@ -17,13 +18,13 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: serve::Options,
+    serve: settings::Settings,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Serve the demo page, signalling, and metrics (the default).
-    Serve(serve::Options),
+    Serve(Box<settings::Settings>),
     /// Connect pairs of sessions in this process over real UDP and move data between them.
     Loopback(loopback::Options),
     /// Print the candidates that this host gathers, and each server's error.
@@ -37,8 +38,11 @@ fn main() -> ExitCode {
         .with_env_filter(EnvFilter::try_from_env("RTC_LOG").unwrap_or(default))
         .with_writer(std::io::stderr)
         .init();
-    let outcome = match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
-        Command::Serve(options) => serve::run(options),
+    let outcome = match arguments
+        .command
+        .unwrap_or(Command::Serve(Box::new(arguments.serve)))
+    {
+        Command::Serve(settings) => serve::run(*settings),
         Command::Loopback(options) => loopback::run(options),
         Command::Gather(options) => gather::run(options),
     };

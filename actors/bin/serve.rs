@@ -1,122 +1,39 @@
 //! The demo server.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use actix_rtc::{AddressFilter, Config, DataChannel, IceServer, Runtime, UdpMode};
+use actix_rtc::{DataChannel, Runtime};
 use actix_web::{App, HttpServer};
-use clap::Args;
-use serde::Deserialize;
 
 use crate::Outcome;
-use crate::options::Engine;
+use crate::settings::Settings;
 
-/// How long sessions may go on after SIGTERM or SIGINT.
+/// How long sessions may go on after SIGTERM or SIGINT unless it is told otherwise, and how long the
+/// threads may take to end.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Where the server listens unless it is told otherwise.
 const DEFAULT_BIND: &str = "127.0.0.1:8080";
 
-/// What is not given on the command line or in the environment comes from the configuration file.
-#[derive(Args, Debug, Clone, Default)]
-pub(crate) struct Options {
-    /// Address of the HTTP server [default: 127.0.0.1:8080].
-    #[arg(long, env = "RTC_BIND")]
-    bind: Option<SocketAddr>,
-    /// First UDP port; worker n uses the n-th after it [default: chosen by the system].
-    #[arg(long, env = "RTC_UDP_PORT")]
-    udp_port: Option<u16>,
-    /// All workers share that one UDP port, instead of one port each: for firewalls that open one.
-    #[arg(long, env = "RTC_SINGLE_PORT")]
-    single_port: bool,
-    /// TCP candidates (RFC 6544) as well, on TCP ports of the same numbers.
-    #[arg(long, env = "RTC_TCP")]
-    tcp: bool,
-    /// Public address to announce in candidates, where this host is behind a 1:1 NAT (repeatable).
-    #[arg(long, env = "RTC_ANNOUNCE", value_delimiter = ',')]
-    announce: Vec<IpAddr>,
-    /// DTLS engine [default: dimpl].
-    #[arg(long, env = "RTC_ENGINE", value_enum)]
-    engine: Option<Engine>,
-    /// Configuration file (TOML) with the same names: bind, udp_port, single_port, tcp, announce,
-    /// addresses, engine, workers, max_sessions, ice_servers.
-    #[arg(long, env = "RTC_CONFIG")]
-    config: Option<PathBuf>,
-}
-
-/// The configuration file.
-#[derive(Deserialize, Debug, Default)]
-#[serde(deny_unknown_fields)]
-struct File {
-    bind: Option<SocketAddr>,
-    udp_port: Option<u16>,
-    #[serde(default)]
-    single_port: bool,
-    #[serde(default)]
-    tcp: bool,
-    #[serde(default)]
-    addresses: AddressFilter,
-    #[serde(default)]
-    announce: Vec<IpAddr>,
-    engine: Option<Engine>,
-    workers: Option<usize>,
-    max_sessions: Option<usize>,
-    #[serde(default)]
-    ice_servers: Vec<IceServer>,
-}
-
-pub(crate) fn run(options: Options) -> Outcome {
-    let file = match &options.config {
-        Some(path) => read(path)?,
-        None => File::default(),
-    };
-    let defaults = Config::default();
-    let announce = if options.announce.is_empty() {
-        file.announce
-    } else {
-        options.announce
-    };
-    let any = match announce.first() {
-        Some(IpAddr::V6(_)) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
-        _ => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
-    };
-    let port = options.udp_port.or(file.udp_port).unwrap_or(0);
-    let udp = match options.single_port || file.single_port {
-        true => UdpMode::SinglePort { ip: any, port },
-        false => UdpMode::Mux { ip: any, port },
-    };
-    let config = Config {
-        udp,
-        announce,
-        tcp: options.tcp || file.tcp,
-        addresses: file.addresses,
-        workers: file.workers.unwrap_or(defaults.workers),
-        max_sessions: file.max_sessions.unwrap_or(defaults.max_sessions),
-        ice_servers: file.ice_servers,
-        dtls_engine: options
-            .engine
-            .or(file.engine)
-            .map_or(defaults.dtls_engine, Into::into),
-        ..defaults
-    };
-    let bind = match options.bind.or(file.bind) {
+pub(crate) fn run(settings: Settings) -> Outcome {
+    let settings = settings.with_file()?;
+    let bind = match settings.bind {
         Some(bind) => bind,
         None => DEFAULT_BIND.parse()?,
     };
+    let drain = settings.drain_timeout.map_or(DRAIN, |span| span.0);
+    let config = settings.into_config();
+    // A setting that cannot work is found before anything is opened.
+    config.check()?;
     // Before the runtime: its actors hold their counters.
     let metrics = actix_rtc::metrics::install_prometheus()?;
     let rtc = Runtime::builder()
         .config(config)
         .on_data_channel(echo)
         .start()?;
-    actix_web::rt::System::new().block_on(serve(rtc, metrics, bind))
-}
-
-fn read(path: &PathBuf) -> Result<File, Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(toml::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?)
+    actix_web::rt::System::new().block_on(serve(rtc, metrics, bind, drain))
 }
 
 /// Every message comes back, text as text and binary as binary.
@@ -133,6 +50,7 @@ async fn serve(
     rtc: Runtime,
     metrics: actix_rtc::metrics::PrometheusHandle,
     bind: SocketAddr,
+    drain: Duration,
 ) -> Outcome {
     let app = rtc.clone();
     let server = HttpServer::new(move || {
@@ -162,7 +80,7 @@ async fn serve(
         }
         println!("draining");
         // HTTP goes on meanwhile: /readyz says 503, and clients can close their sessions.
-        stopping.drain(DRAIN).await;
+        stopping.drain(drain).await;
         handle.stop(true).await;
     });
     server.await?;

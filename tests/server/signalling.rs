@@ -1,7 +1,5 @@
 //! Sessions over HTTP: the right status, a readable body, and nothing that leaks.
 
-mod harness;
-
 use std::net::Ipv4Addr;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -10,10 +8,11 @@ use actix_rtc::{
     Config, DataChannelOptions, DtlsTransportState, GatherOptions, Message, RateLimit, Runtime,
     Session, SessionState, UdpMode,
 };
-use harness::{Response, Server, WITHIN};
+
+use crate::harness::{Response, Server, WITHIN};
 
 /// A real offer of Chromium's. Nobody answers at its candidate.
-const OFFER: &str = include_str!("../src/sdp/testdata/chromium.sdp");
+pub(crate) const OFFER: &str = include_str!("../../src/sdp/testdata/chromium.sdp");
 
 const CANDIDATE: &str = "a=mid:0\r\n\
     a=candidate:1 1 udp 2113937151 127.0.0.1 9 typ host\r\n";
@@ -43,7 +42,7 @@ fn opened(server: &Server) -> (String, String) {
     (location, created.header("etag").unwrap().to_owned())
 }
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(WITHIN, future)
         .await
         .expect("took too long")
@@ -51,7 +50,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 
 /// A refusal: the status, and a body that a person can read.
 #[track_caller]
-fn refused(response: &Response, status: u16) -> String {
+pub(crate) fn refused(response: &Response, status: u16) -> String {
     assert_eq!(response.status, status, "{response:?}");
     let kind = response.header("content-type").unwrap();
     assert!(kind.starts_with("text/plain"), "{kind}");

@@ -1,14 +1,17 @@
 //! What a runtime can be told, with units and defaults.
 
+mod check;
+
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::check::ConfigError;
 use crate::gatherer::TlsRoots;
 use crate::gatherer::interfaces::{AddressFilter, Interfaces};
-use crate::proto::gather::{IceServer, MAX_ANNOUNCED};
+use crate::proto::gather::IceServer;
 use crate::proto::{dtls, gather, ice, sctp, turn};
 
 /// Which implementation of DTLS a session runs on.
@@ -231,170 +234,3 @@ impl Default for Config {
         }
     }
 }
-
-/// A configuration that cannot work, and why.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// No worker thread was asked for.
-    #[error("workers is 0: a runtime needs at least one worker thread")]
-    NoWorkers,
-    /// A range without a port, or with port 0.
-    #[error("port_range is from {first} to {last}: it must hold at least one port, and not 0")]
-    EmptyPortRange {
-        /// Where it begins.
-        first: u16,
-        /// Where it ends.
-        last: u16,
-    },
-    /// The ports of all workers do not fit below 65,536.
-    #[error(
-        "UDP ports {port} to {port}+{workers}-1 do not exist: choose a first port of at most {}",
-        65_536 - *workers as u32
-    )]
-    PortRange {
-        /// The first worker's port.
-        port: u16,
-        /// How many workers there are.
-        workers: usize,
-    },
-    /// An announced address is of another family than every bound one.
-    #[error(
-        "announced address {announced} cannot stand for {bound}: they are not of the same family"
-    )]
-    AnnounceFamily {
-        /// The address that was to be announced.
-        announced: IpAddr,
-        /// The address that is bound.
-        bound: IpAddr,
-    },
-    /// An announced address that no peer could send to.
-    #[error("{announced} cannot be announced: no peer can send there")]
-    AnnounceUnusable {
-        /// The address that was to be announced.
-        announced: IpAddr,
-    },
-    /// An address is announced twice.
-    #[error("{announced} is announced twice")]
-    AnnounceTwice {
-        /// The address.
-        announced: IpAddr,
-    },
-    /// Each announced address is a candidate that every peer has to check.
-    #[error("{count} addresses are announced, at most {MAX_ANNOUNCED} can be")]
-    AnnounceTooMany {
-        /// How many there are.
-        count: usize,
-    },
-    /// The system cannot share a port among sockets.
-    #[error("single-port mode needs SO_REUSEPORT, which this system does not have")]
-    SinglePortUnsupported,
-    /// Announced addresses without a mux.
-    #[error("announced addresses need a UDP port that sessions share: set one with `udp_mux`")]
-    AnnounceWithoutMux,
-    /// The chosen DTLS engine was not compiled in.
-    #[error("the DTLS engine webrtc-dtls needs the cargo feature `dtls-webrtc`")]
-    EngineNotCompiled,
-    /// A rate that allows nothing, or that is no number.
-    #[error("the session rate needs per_second > 0 and burst >= 1")]
-    SessionRate,
-    /// A worker that is given no time is lost at once.
-    #[error("worker_timeout must be at least one second")]
-    WorkerTimeout,
-    /// The node name has a character that cannot stand in a URL path.
-    #[error("node name {0:?} may contain only letters, digits, '-' and '_', at most 32 of them")]
-    NodeName(String),
-    /// One of [`Config::ice_servers`] cannot be used as it is configured.
-    #[error("ice_servers: {0}")]
-    IceServer(String),
-}
-
-impl Config {
-    /// Whether the settings can work together.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        if self.workers == 0 {
-            return Err(ConfigError::NoWorkers);
-        }
-        if let Some((first, last)) = self.port_range.clone().map(RangeInclusive::into_inner)
-            && (first == 0 || last < first)
-        {
-            return Err(ConfigError::EmptyPortRange { first, last });
-        }
-        match self.udp {
-            UdpMode::Mux { port, .. }
-                if port != 0 && usize::from(port) + self.workers > 1 << 16 =>
-            {
-                return Err(ConfigError::PortRange {
-                    port,
-                    workers: self.workers,
-                });
-            }
-            UdpMode::SinglePort { .. } if cfg!(not(unix)) => {
-                return Err(ConfigError::SinglePortUnsupported);
-            }
-            UdpMode::Mux { ip, .. } | UdpMode::SinglePort { ip, .. } => {
-                check_announced(&self.announce, ip)?;
-            }
-            UdpMode::PerSession | UdpMode::Off if !self.announce.is_empty() => {
-                return Err(ConfigError::AnnounceWithoutMux);
-            }
-            UdpMode::PerSession | UdpMode::Off => {}
-        }
-        self.check_engine(self.dtls_engine)?;
-        if let Some(rate) = self.session_rate
-            && !(rate.per_second.is_finite() && rate.per_second > 0.0 && rate.burst > 0)
-        {
-            return Err(ConfigError::SessionRate);
-        }
-        if self.worker_timeout < Duration::from_secs(1) {
-            return Err(ConfigError::WorkerTimeout);
-        }
-        if let Some(node) = &self.node {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            if node.is_empty() || node.len() > 32 || !node.chars().all(plain) {
-                return Err(ConfigError::NodeName(node.clone()));
-            }
-        }
-        for server in &self.ice_servers {
-            let bad = |error: gather::ServerError| ConfigError::IceServer(error.to_string());
-            server.parse().map_err(bad)?;
-        }
-        Ok(())
-    }
-
-    /// Whether a DTLS engine is there.
-    pub(crate) fn check_engine(&self, engine: DtlsEngine) -> Result<(), ConfigError> {
-        match engine {
-            DtlsEngine::WebrtcDtls if !cfg!(feature = "dtls-webrtc") => {
-                Err(ConfigError::EngineNotCompiled)
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Whether these addresses can stand for a port that is bound at `bound`.
-fn check_announced(announce: &[IpAddr], bound: IpAddr) -> Result<(), ConfigError> {
-    if announce.len() > MAX_ANNOUNCED {
-        let count = announce.len();
-        return Err(ConfigError::AnnounceTooMany { count });
-    }
-    for (i, &announced) in announce.iter().enumerate() {
-        if announced.is_ipv4() != bound.is_ipv4() {
-            return Err(ConfigError::AnnounceFamily { announced, bound });
-        }
-        let broadcast = announced == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-        // A peer elsewhere would send to itself; on this host there is nothing to announce.
-        let loopback = announced.is_loopback() && !bound.is_loopback() && !bound.is_unspecified();
-        if announced.is_unspecified() || announced.is_multicast() || broadcast || loopback {
-            return Err(ConfigError::AnnounceUnusable { announced });
-        }
-        if announce[..i].contains(&announced) {
-            return Err(ConfigError::AnnounceTwice { announced });
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-#[path = "config_tests.rs"]
-mod tests;

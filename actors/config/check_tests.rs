@@ -1,4 +1,5 @@
 use super::*;
+use crate::proto::gather::IceServer;
 
 fn mux(ip: &str, port: u16) -> Config {
     Config {
@@ -55,6 +56,20 @@ fn what_cannot_work_is_refused_with_a_sentence() {
             ..Config::default()
         },
         "node name",
+    );
+    refused(
+        Config {
+            max_sessions: 0,
+            ..Config::default()
+        },
+        "max_sessions is 0",
+    );
+    refused(
+        Config {
+            idle_timeout: Some(Duration::ZERO),
+            ..Config::default()
+        },
+        "leave it out for no limit",
     );
     let without_password = Config {
         ice_servers: vec![IceServer::stun("turn:turn.example.org")],
