@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::GathererActor;
 use super::messages::Gather;
-use crate::error::{ActorKind, GatherError, InvalidState};
+use crate::error::{ActorKind, GatherError, InvalidState, TransportError};
 use crate::event::{EventStream, IceGathererEvent, TransportEvent};
 use crate::ice::IceTransport;
 use crate::mailbox::Address;
@@ -36,6 +36,11 @@ impl IceGatherer {
     /// The state.
     pub fn state(&self) -> IceGathererState {
         self.lease.scope.gatherer.state.get()
+    }
+
+    /// Why it failed, where it did.
+    pub fn failure(&self) -> Option<Arc<TransportError>> {
+        self.lease.scope.gatherer.state.failure()
     }
 
     /// The id of the session that this gatherer has opened.

@@ -17,13 +17,21 @@
 //! # }
 //! ```
 //!
+//! A [`DataChannel`] is a handle itself, and the fast way: an actor gets its messages as a stream,
+//! `ctx.add_stream(channel.messages())`, and sends with [`try_send`](DataChannel::try_send).
+//!
 //! An address does not hold the session open: keep the [`Session`], or put it into the
 //! [registry](crate::SessionRegistry). When the session has ended, a message that was not
 //! answered yet returns actix' `MailboxError`, or the error that says `closed`.
 
+mod details;
+
+use std::pin::Pin;
+
 use actix::prelude::*;
 use bytes::Bytes;
 
+pub use self::details::{DtlsDetails, IceDetails, SctpDetails, States};
 use crate::channel::DataChannel;
 use crate::error::{
     ActorKind, DtlsError, GatherError, IceError, InvalidState, SctpError, TransportError,
@@ -35,26 +43,8 @@ use crate::proto::ice;
 use crate::proto::sctp::{self, ChannelOptions, OpenError};
 use crate::session::Session;
 use crate::signalling::{SignalError, Trickled};
-use crate::state::{
-    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
-};
 use crate::stats::SessionStats;
 use crate::supervisor::SessionSupervisor;
-
-/// The states of a session and of its transports at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct States {
-    /// Of the session as a whole.
-    pub session: SessionState,
-    /// Of its gatherer.
-    pub gatherer: IceGathererState,
-    /// Of its ICE transport.
-    pub ice: IceTransportState,
-    /// Of its DTLS transport.
-    pub dtls: DtlsTransportState,
-    /// Of its SCTP transport.
-    pub sctp: SctpTransportState,
-}
 
 /// Opens a data channel: [`Session::create_data_channel`].
 #[derive(Message, Debug)]
@@ -97,6 +87,41 @@ pub struct ExportKeyingMaterial {
     pub context: Bytes,
     /// How many bytes.
     pub length: usize,
+}
+
+/// Sends the events of one transport from now on to an actor:
+/// [`IceTransport::subscribe`](crate::IceTransport::subscribe) and the like.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct SubscribeTo {
+    /// Whose events; those of the supervisor are the session's as a whole.
+    pub actor: ActorKind,
+    /// Who wants to hear of them.
+    pub recipient: Recipient<TransportEvent>,
+}
+
+/// Runs a future on the session's worker thread: [`Session::spawn`].
+#[derive(Message)]
+#[rtype(result = "Result<(), InvalidState>")]
+pub struct Spawn(Box<dyn FnOnce(Session) -> Task + Send>);
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+impl Spawn {
+    /// Of what `f` makes of a handle of the session.
+    pub fn new<F, Fut>(f: F) -> Spawn
+    where
+        F: FnOnce(Session) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        Spawn(Box::new(|session| Box::pin(f(session))))
+    }
+}
+
+impl std::fmt::Debug for Spawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spawn")
+    }
 }
 
 macro_rules! messages {
@@ -154,12 +179,26 @@ messages! {
     WaitConnected -> "Result<(), Option<TransportError>>";
     /// The states, `None` when the session has ended.
     GetStates -> "Option<States>";
+    /// What the ICE transport shows, `None` when the session has ended.
+    GetIce -> "Option<IceDetails>";
+    /// What the DTLS transport shows, `None` when the session has ended.
+    GetDtls -> "Option<DtlsDetails>";
+    /// What the SCTP transport shows, `None` when the session has ended.
+    GetSctp -> "Option<SctpDetails>";
+    /// Why a transport failed, where it did; of the supervisor, why the session did:
+    /// [`Session::failure`].
+    GetFailure(ActorKind) -> "Option<TransportError>";
+    /// The number of the ICE generation: [`Session::generation`]. `None` when the session has
+    /// ended.
+    GetGeneration -> "Option<u64>";
     /// Statistics of the session, `None` when it has ended.
     GetStats -> "Option<SessionStats>";
     /// Closes a transport and those above it; answered when it is closed.
     CloseTransport(ActorKind) -> "()";
     /// Closes the session: answered when everything of it is freed.
     CloseSession -> "()";
+    /// Waits until everything of the session is freed: [`Session::closed`].
+    WaitClosed -> "()";
     /// Sends all events from now on to an actor: [`Session::subscribe`].
     Subscribe(Recipient<TransportEvent>) -> "()";
 }
@@ -234,7 +273,19 @@ answers! {
         |session| session.sctp().stats().await, or Err(SctpError::Closed);
     WaitConnected => WaitConnected -> Result<(), Option<TransportError>>:
         |session| connected(session).await, or Err(None);
-    GetStates => GetStates -> Option<States>: |session| Some(states(&session)), or None;
+    GetStates => GetStates -> Option<States>: |session| Some(States::of(&session)), or None;
+    GetIce => GetIce -> Option<IceDetails>: |session| Some(IceDetails::of(&session)), or None;
+    GetDtls => GetDtls -> Option<DtlsDetails>:
+        |session| Some(DtlsDetails::of(&session).await), or None;
+    GetSctp => GetSctp -> Option<SctpDetails>: |session| Some(SctpDetails::of(&session)), or None;
+    GetFailure(kind) => GetFailure -> Option<TransportError>:
+        |session| failure(&session, kind), or None;
+    GetGeneration => GetGeneration -> Option<u64>: |session| Some(session.generation()), or None;
+    WaitClosed => WaitClosed -> (): |session| closed(session).await, or ();
+    SubscribeTo { actor, recipient } => SubscribeTo -> ():
+        |session| session.scope().events.subscribe_actor(recipient, Some(actor)), or ();
+    Spawn(f) => Spawn -> Result<(), InvalidState>:
+        |session| { session.spawn(f); Ok(()) }, or Err(InvalidState::Closed);
     GetStats => GetStats -> Option<SessionStats>: |session| Some(session.stats().await), or None;
     CloseTransport(kind) => CloseTransport -> (): |session| close(&session, kind).await, or ();
     CloseSession => CloseSession -> (): |session| session.close().await, or ();
@@ -255,14 +306,22 @@ async fn connected(session: Session) -> Result<(), Option<TransportError>> {
     scope.connected().await
 }
 
-fn states(session: &Session) -> States {
-    States {
-        session: session.state(),
-        gatherer: session.gatherer().state(),
-        ice: session.ice().state(),
-        dtls: session.dtls().state(),
-        sctp: session.sctp().state(),
-    }
+/// Waits without holding the session open.
+async fn closed(session: Session) {
+    let scope = session.scope().clone();
+    drop(session);
+    scope.gone().await;
+}
+
+fn failure(session: &Session, kind: ActorKind) -> Option<TransportError> {
+    let failure = match kind {
+        ActorKind::Gatherer => session.gatherer().failure(),
+        ActorKind::Ice => session.ice().failure(),
+        ActorKind::Dtls => session.dtls().failure(),
+        ActorKind::Sctp => session.sctp().failure(),
+        ActorKind::Supervisor => return session.failure(),
+    };
+    failure.map(|error| (*error).clone())
 }
 
 async fn close(session: &Session, kind: ActorKind) {
