@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::metrics::{PrometheusHandle, install_prometheus};
 use actix_rtc::{
-    AddressFilter, Config, DataChannel, DataChannelOptions, GatherOptions, Message, Runtime,
-    Session, UdpMode,
+    ActorKind, AddressFilter, Config, DataChannel, DataChannelOptions, DtlsParameters,
+    DtlsTransportState, GatherOptions, Message, Runtime, SctpTransport, Session, UdpMode,
 };
 use peak_alloc::PeakAlloc;
 
@@ -31,7 +32,7 @@ fn is_long() -> bool {
 struct Pair {
     dialler: Session,
     answerer: Session,
-    _channels: (DataChannel, DataChannel),
+    channels: (DataChannel, DataChannel),
 }
 
 async fn pair(rtc: &Runtime) -> Pair {
@@ -44,6 +45,16 @@ async fn pair(rtc: &Runtime) -> Pair {
     let offer = dialler.offer().await.unwrap();
     let answer = answerer.accept(&offer).await.unwrap();
     dialler.set_answer(&answer).await.unwrap();
+    let channels = exchange(&dialler, &answerer).await;
+    Pair {
+        dialler,
+        answerer,
+        channels,
+    }
+}
+
+/// A channel on which something was sent to and fro.
+async fn exchange(dialler: &Session, answerer: &Session) -> (DataChannel, DataChannel) {
     let ours = dialler
         .create_data_channel("soak", DataChannelOptions::default())
         .await
@@ -53,11 +64,30 @@ async fn pair(rtc: &Runtime) -> Pair {
     assert_eq!(theirs.recv().await, Some(Message::text("there")));
     theirs.send("and back").await.unwrap();
     assert_eq!(ours.recv().await, Some(Message::text("and back")));
-    Pair {
-        dialler,
-        answerer,
-        _channels: (ours, theirs),
+    (ours, theirs)
+}
+
+/// The DTLS transports of both sides die, and new ones take their place.
+async fn renew(pair: &mut Pair) {
+    let sessions = [&pair.dialler, &pair.answerer];
+    for session in sessions {
+        session.inject(ActorKind::Dtls, Fault::Panic, Moment::Now);
+        while session.dtls().state() != DtlsTransportState::Failed {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        session.renew_dtls(None).unwrap();
     }
+    let parameters = sessions.map(|session| session.dtls().local_parameters());
+    let start = async |session: &Session, remote: &DtlsParameters| {
+        session.dtls().start(remote.clone()).await.unwrap();
+        let capabilities = SctpTransport::capabilities();
+        session.sctp().start(capabilities, None).await.unwrap();
+    };
+    tokio::join!(
+        start(sessions[0], &parameters[1]),
+        start(sessions[1], &parameters[0])
+    );
+    pair.channels = exchange(&pair.dialler, &pair.answerer).await;
 }
 
 async fn pairs(rtc: &Runtime, count: usize) -> Vec<Pair> {
@@ -152,7 +182,10 @@ async fn sessions_that_come_and_go_leave_nothing_behind() {
     let heap = HEAP.current_usage();
     println!("at the start: {before:?}, {heap} bytes of heap");
     for round in 1..=rounds {
-        let open = pairs(&rtc, sessions / 2).await;
+        let mut open = pairs(&rtc, sessions / 2).await;
+        let renewed = futures_util::future::join_all(open.iter_mut().step_by(3).map(renew));
+        let renewed = tokio::time::timeout(LIMIT, renewed).await;
+        renewed.expect("took too long");
         let (at_most, peak) = (Held::now(&rtc, &metrics).await, HEAP.current_usage());
         assert_eq!(at_most.sessions, sessions);
         assert_eq!(at_most.actors, before.actors + 5 * sessions);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use actix_rtc::chaos::Fault;
 use actix_rtc::{
     Config, DataChannel, DataChannelOptions, DtlsTransportEvent, Event, EventStream, GatherOptions,
-    IceGathererEvent, IceTransportEvent, Message, Runtime, SctpTransportEvent, Session,
+    IceGathererEvent, IceTransportEvent, Message, Reason, Runtime, SctpTransportEvent, Session,
     SessionEvent, Trickled, UdpMode,
 };
 
@@ -27,6 +28,24 @@ pub(crate) fn within<T>(future: impl Future<Output = T>) -> impl Future<Output =
         }
     }
 }
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(is_so: impl Fn() -> bool) -> impl Future<Output = ()> {
+    within(async move {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+}
+
+/// The three ways to die, and their reasons: the one of an error is one that every kind of actor
+/// may give.
+pub(crate) const FAULTS: [(Fault, &str); 3] = [
+    (Fault::Panic, "panic"),
+    (Fault::Error(Reason::ConnectTimeout), "connect_timeout"),
+    (Fault::Stop, "stopped"),
+];
 
 /// One shared port a worker, on loopback.
 pub(crate) fn config(workers: usize) -> Config {

@@ -3,12 +3,17 @@
 #![cfg(feature = "chaos")]
 
 mod bed;
+#[cfg(feature = "prometheus")]
+mod counted;
+mod endings;
 mod life;
 mod limits;
 mod matrix;
 #[cfg(feature = "prometheus")]
 mod measured;
 mod messages;
+#[cfg(feature = "prometheus")]
+mod port;
 #[cfg(feature = "prometheus")]
 mod renewal;
 mod transfer;

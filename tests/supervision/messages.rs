@@ -9,14 +9,16 @@ use actix::prelude::*;
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::commands::{
     Accept, AcceptDataChannel, AddRemoteCandidate, CloseSession, CloseTransport, CreateDataChannel,
-    ExportKeyingMaterial, Gather, GetDtlsParameters, GetIceParameters, GetIceStats,
-    GetLocalCandidates, GetSctpStats, GetStates, GetStats, NewIceParameters, Offer, RestartIce,
-    SetAnswer, SetIceRole, StartDtls, StartIce, StartSctp, Subscribe, Trickle, WaitConnected,
+    ExportKeyingMaterial, Gather, GetDtls, GetDtlsParameters, GetFailure, GetGeneration, GetIce,
+    GetIceParameters, GetIceStats, GetLocalCandidates, GetSctp, GetSctpStats, GetStates, GetStats,
+    NewIceParameters, Offer, RestartIce, SetAnswer, SetIceRole, Spawn, StartDtls, StartIce,
+    StartSctp, Subscribe, SubscribeTo, Trickle, WaitClosed, WaitConnected,
 };
 use actix_rtc::{
     ActorKind, DtlsTransportState, Event, GatherOptions, IceError, IceRole, IceTransportEvent,
-    IceTransportState, Message as ChannelMessage, SctpTransport, SctpTransportState, Session,
-    SessionEvent, SessionState, TransportEvent, Trickled,
+    IceTransportState, Message as ChannelMessage, Reason, SctpTransport, SctpTransportEvent,
+    SctpTransportState, Session, SessionEvent, SessionState, SessionSupervisor, TransportEvent,
+    Trickled,
 };
 
 use crate::bed::{config, dialling, start, within};
@@ -95,11 +97,22 @@ async fn a_session_can_be_run_by_messages_alone() {
         };
         assert!(dialler.send(export).await.unwrap().is_err());
 
+        what_the_handles_show(&dialler, &a).await;
+        let (ran, runs) = tokio::sync::oneshot::channel();
+        let spawn = Spawn::new(async move |session: Session| {
+            let _ = ran.send(session.id().clone());
+        });
+        dialler.send(spawn).await.unwrap().unwrap();
+        assert_eq!(&runs.await.unwrap(), a.id());
+
         let states = dialler.send(GetStates).await.unwrap().unwrap();
         assert_eq!(states.sctp, SctpTransportState::Connected);
+        let waiting = dialler.clone();
+        let closed = tokio::spawn(async move { waiting.send(WaitClosed).await });
         dialler.send(CloseTransport(ActorKind::Sctp)).await.unwrap();
         // What it was all for is gone: the rest follows, here and at the peer.
-        a.closed().await;
+        closed.await.unwrap().unwrap();
+        assert_eq!(a.state(), SessionState::Closed);
         assert_eq!(a.sctp().state(), SctpTransportState::Closed);
         // It may have come to its end already.
         let _ = answerer.send(CloseSession).await;
@@ -126,6 +139,57 @@ async fn a_session_can_be_run_by_messages_alone() {
     }
 }
 
+/// The answers to messages are what the properties of the handles say.
+async fn what_the_handles_show(supervisor: &Addr<SessionSupervisor>, session: &Session) {
+    let ice = supervisor.send(GetIce).await.unwrap().unwrap();
+    assert_eq!(ice.role, session.ice().role());
+    assert_eq!(ice.remote_parameters, session.ice().remote_parameters());
+    assert_eq!(ice.remote_candidates, session.ice().remote_candidates());
+    assert!(ice.selected_pair.is_some() && !ice.restart_needed);
+    let dtls = supervisor.send(GetDtls).await.unwrap().unwrap();
+    assert_eq!(dtls.local_certificate, session.dtls().local_certificate());
+    assert_eq!(dtls.remote_certificates.len(), 1);
+    assert_eq!(dtls.cipher, session.dtls().selected_cipher());
+    assert_eq!(dtls.version, session.dtls().version());
+    assert!(dtls.counters.unwrap().records_sent > 0);
+    let sctp = supervisor.send(GetSctp).await.unwrap().unwrap();
+    assert_eq!(sctp.is_server, session.sctp().is_server());
+    assert_eq!(sctp.max_channels, session.sctp().max_channels());
+    assert_eq!((sctp.port, sctp.max_message_size), (5000, Some(262_144)));
+    assert_eq!(sctp.local_capabilities, session.sctp().local_capabilities());
+    let generation = supervisor.send(GetGeneration).await.unwrap();
+    assert_eq!(generation, Some(session.generation()));
+    for kind in ActorKind::ALL.into_iter().chain([ActorKind::Supervisor]) {
+        assert_eq!(supervisor.send(GetFailure(kind)).await.unwrap(), None);
+    }
+}
+
+/// Of one transport alone; and why it failed.
+#[actix::test]
+async fn the_events_of_one_transport_and_its_failure_come_by_message() {
+    let rtc = start(config(1));
+    let session = rtc.session(GatherOptions::default()).unwrap();
+    let supervisor = session.supervisor();
+    let (listener, mut heard) = listener();
+    let subscribe = SubscribeTo {
+        actor: ActorKind::Sctp,
+        recipient: listener.recipient(),
+    };
+    within(supervisor.send(subscribe)).await.unwrap();
+    session.inject(ActorKind::Dtls, Fault::Panic, Moment::Now);
+    let first = within(heard.recv()).await.unwrap().event;
+    let Event::Sctp(SctpTransportEvent::Error(error)) = first else {
+        panic!("{first:?}");
+    };
+    let of = async |kind| within(supervisor.send(GetFailure(kind))).await.unwrap();
+    assert_eq!(of(ActorKind::Sctp).await, Some(error));
+    let dtls = of(ActorKind::Dtls).await.unwrap();
+    assert_eq!(dtls.reason, Reason::Panic);
+    assert_eq!(of(ActorKind::Supervisor).await, Some(dtls));
+    assert_eq!(of(ActorKind::Ice).await, None);
+    within(session.close()).await;
+}
+
 #[actix::test]
 async fn the_four_transports_can_be_started_by_messages() {
     let rtc = start(config(1));
@@ -147,8 +211,8 @@ async fn the_four_transports_can_be_started_by_messages() {
             }
             near.send(AddRemoteCandidate(None)).await.unwrap();
         }
-        let start = async |near: &Addr<_>, far: &Addr<actix_rtc::SessionSupervisor>| {
-            let near: &Addr<actix_rtc::SessionSupervisor> = near;
+        let start = async |near: &Addr<_>, far: &Addr<SessionSupervisor>| {
+            let near: &Addr<SessionSupervisor> = near;
             let ice = far.send(GetIceParameters).await.unwrap().unwrap();
             let dtls = far.send(GetDtlsParameters).await.unwrap().unwrap();
             near.send(StartIce(ice)).await.unwrap().unwrap();

@@ -10,7 +10,9 @@ use actix_rtc::{
 
 use tokio::sync::oneshot;
 
-use crate::bed::{Heard, Neighbours, Pair, config, dialling, echo, restart_ice, start, within};
+use crate::bed::{
+    Heard, Neighbours, Pair, config, dialling, echo, restart_ice, start, until, within,
+};
 
 /// Pairs on worker 0 and on worker 1; the dialling sides are on a runtime of their own.
 struct TwoWorkers {
@@ -34,15 +36,6 @@ impl TwoWorkers {
         }
         TwoWorkers { rtc, far, pairs }
     }
-}
-
-async fn until(what: impl Fn() -> bool) {
-    within(async {
-        while !what() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
 }
 
 async fn loses_worker_0(rtc: &Runtime, lost: &Session, fault: WorkerFault) {

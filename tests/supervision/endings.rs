@@ -1,0 +1,105 @@
+//! Ends that the table of actors and states leaves out: of a budget, of a future, of a supervisor.
+
+use std::time::Duration;
+
+use actix_rtc::chaos::{Fault, Moment};
+use actix_rtc::{ActorKind, Config, GatherOptions, Reason};
+
+use crate::bed::{Heard, Neighbours, Pair, config, echo, start, within};
+
+/// A budget that is spent is the end: `failed`, with the reason of the last failure.
+#[tokio::test]
+async fn a_restart_budget_that_is_spent_is_the_end() {
+    for actor in [ActorKind::Gatherer, ActorKind::Ice] {
+        let rtc = start(config(1));
+        let pair = Pair::new(&rtc);
+        pair.connect().await;
+        let struck = &pair.answerer;
+        let mut heard = Heard::of(struck);
+        for _ in 0..Config::default().ice_restart.max_restarts {
+            struck.inject(actor, Fault::Panic, Moment::Now);
+            heard.until(&format!("{actor} error panic")).await;
+        }
+        struck.inject(actor, Fault::Error(Reason::ConnectTimeout), Moment::Now);
+        heard.until(&format!("{actor} error connect_timeout")).await;
+        heard.until(&format!("{actor} failed")).await;
+        heard.until("session failed").await;
+        let failure = struck.failure().unwrap();
+        assert_eq!(
+            (failure.actor, failure.reason),
+            (actor, Reason::ConnectTimeout)
+        );
+        // Nothing can restart it, and so it does not wait for that.
+        heard.until("session closed").await;
+        within(struck.closed()).await;
+        pair.close().await;
+    }
+}
+
+/// Faults in futures and timers end as those in handlers do.
+#[tokio::test]
+async fn a_panic_in_a_future_or_a_timer_is_a_panic_of_the_actor() {
+    let rtc = start(config(1));
+    for fault in [Fault::PanicInFuture, Fault::PanicInTimer] {
+        let session = rtc.session(GatherOptions::default()).unwrap();
+        let mut heard = Heard::of(&session);
+        session.inject(ActorKind::Sctp, fault, Moment::Now);
+        heard.until("sctp error panic").await;
+        heard.until("sctp failed").await;
+        within(session.closed()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_that_dies_closes_its_session_and_nothing_else() {
+    let rtc = start(config(1));
+    let mut neighbours = Neighbours::start(&rtc, 4).await;
+    for (fault, reason) in [
+        (Fault::Panic, "panic"),
+        (Fault::Error(Reason::ConnectTimeout), "connect_timeout"),
+    ] {
+        let pair = Pair::new(&rtc);
+        pair.connect().await;
+        rtc.registry().insert(pair.answerer.clone());
+        let id = pair.answerer.id().to_string();
+        let mut heard = Heard::of(&pair.answerer);
+        pair.answerer
+            .inject(ActorKind::Supervisor, fault, Moment::Now);
+        let expected = [
+            format!("supervisor error {reason}"),
+            "session failed".into(),
+            "sctp closed".into(),
+            "dtls closed".into(),
+            "ice closed".into(),
+            "gatherer closed".into(),
+            "session closed".into(),
+        ];
+        assert_eq!(heard.take(expected.len()).await, expected);
+        within(pair.answerer.closed()).await;
+        assert!(rtc.registry().get(&id).is_none());
+        let failure = pair.answerer.failure().unwrap();
+        assert_eq!(failure.actor, ActorKind::Supervisor);
+        neighbours.are_untouched().await;
+        pair.close().await;
+    }
+    neighbours.close().await;
+}
+
+/// A stall is no end: what waited is done afterwards.
+#[tokio::test]
+async fn an_actor_that_stalls_loses_nothing() {
+    let rtc = start(config(1));
+    let mut neighbours = Neighbours::start(&rtc, 4).await;
+    let pair = Pair::new(&rtc);
+    pair.connect().await;
+    for actor in ActorKind::ALL {
+        let (ours, theirs) = pair.channel().await;
+        let stall = Fault::Stall(Duration::from_millis(300));
+        pair.answerer.inject(actor, stall, Moment::Now);
+        neighbours.are_untouched().await;
+        echo(&ours, &theirs, actor.as_str()).await;
+    }
+    assert!(pair.answerer.failure().is_none());
+    pair.close().await;
+    neighbours.close().await;
+}
