@@ -185,7 +185,7 @@ pub enum InvalidState {
     #[error("the transport is closed")]
     Closed,
     /// The object below carries another transport already.
-    #[error("there is a transport of this kind already: one a session")]
+    #[error("there is a transport of this kind already: one at a time")]
     AlreadyExists,
 }
 

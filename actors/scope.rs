@@ -29,7 +29,8 @@ use crate::state::{
 };
 use crate::supervisor::{Close, CloseFrom, SessionSupervisor};
 
-/// How long a session is still there to be looked at after a failure that nothing can heal.
+/// How long a session is still there after a failure that nothing can heal: to be looked at, and for
+/// a new DTLS transport to be made where ICE lives on.
 pub(crate) const FAILED_LINGER: Duration = Duration::from_secs(2);
 
 /// How a session is to be set up; what is `None` follows the runtime's [`Config`].

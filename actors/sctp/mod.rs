@@ -146,7 +146,10 @@ impl SctpActor {
             .max_message_size
             .store(Some(Arc::new(limit)));
         self.remote = Some((remote, port));
-        self.connection.sctp.state.set(SctpTransportState::Connecting);
+        self.connection
+            .sctp
+            .state
+            .set(SctpTransportState::Connecting);
         self.supervisor.do_send(StateChanged);
         self.begin();
         Ok(())
@@ -199,7 +202,10 @@ impl SctpActor {
     fn handle_event(&mut self, ctx: &mut Context<Self>, now: Instant, event: Event) {
         match event {
             Event::Connected => {
-                self.connection.sctp.state.set(SctpTransportState::Connected);
+                self.connection
+                    .sctp
+                    .state
+                    .set(SctpTransportState::Connected);
                 self.supervisor.do_send(StateChanged);
             }
             Event::ChannelIncoming(id) => self.accept(now, id),
@@ -420,7 +426,10 @@ impl Handler<DtlsToSctp> for SctpActor {
             }
             DtlsToSctp::Connected { client } => {
                 self.dtls_client = Some(client);
-                self.connection.sctp.is_server.store(!client, Ordering::Release);
+                self.connection
+                    .sctp
+                    .is_server
+                    .store(!client, Ordering::Release);
                 self.begin();
             }
             DtlsToSctp::PathRestored => self.association.path_restored(now),
