@@ -1,52 +1,139 @@
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::super::super::testing::{Conditions, Pair, pattern};
 use super::super::super::{ChannelId, ChannelOptions, Config, Event, Message, SendError};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A link with this many Mbit/s and milliseconds of delay, and a queue of 50 ms.
+fn link(megabits: u32, rtt: u64, loss: f64) -> Conditions {
+    Conditions {
+        rate: f64::from(megabits) * 1e6,
+        loss,
+        delay: Duration::from_millis(rtt) / 2,
+        ..Default::default()
+    }
+}
+
+/// A message that says which one it is.
+fn numbered(number: u32, size: usize) -> Bytes {
+    let mut contents = pattern(size, number as u8).to_vec();
+    contents[..4].copy_from_slice(&number.to_be_bytes());
+    contents.into()
+}
+
 #[test]
-fn a_sender_faster_than_the_link_is_held_at_its_limit_and_every_byte_arrives() {
+fn a_sender_a_hundred_times_faster_than_the_link_is_held_at_its_limit_and_every_byte_arrives() {
+    const LIMIT: usize = 300_000;
+    const SIZE: usize = 12_500;
+    const COUNT: u32 = 1600;
     let config = Config {
-        send_queue_limit: 300_000,
+        send_queue_limit: LIMIT,
         ..Default::default()
     };
-    let conditions = Conditions {
-        rate: 5e6,
-        ..Default::default()
-    };
-    let mut pair = Pair::connected(config, conditions, 1);
+    let mut pair = Pair::connected(config, link(10, 50, 0.0), 1);
     let id = pair.open(0, "fast", ChannelOptions::default());
+    let sender = |pair: &Pair| pair.sides[0].association.buffered_amount(id);
     pair.sides[0]
         .association
         .set_buffered_amount_low_threshold(id, 100_000);
-    let mut sent = 0u8;
-    let mut most = 0;
-    let mut refused = 0;
-    let done = pair.run_until(60 * SECOND, |pair| {
-        while sent < 100 {
-            let message = Message::Binary(pattern(30_000, sent));
-            match pair.sides[0].association.send(pair.now, id, message) {
-                Ok(()) => sent += 1,
-                Err(SendError::WouldBlock { buffered }) => {
-                    assert_eq!(buffered, pair.sides[0].association.buffered_amount(id));
-                    refused += 1;
+    let (mut sent, mut received, mut refused, mut most) = (0, 0, 0, 0);
+    let heap = allocation_counter::measure(|| {
+        let mut next = numbered(0, SIZE);
+        let start = pair.now;
+        while received < COUNT {
+            // In each millisecond it would send 125,000 bytes: 1,000 Mbit/s.
+            for _ in 0..10 {
+                if sent == COUNT {
                     break;
                 }
-                Err(error) => panic!("{error}"),
+                match pair.send(0, id, next.clone()) {
+                    Ok(()) => {
+                        sent += 1;
+                        next = numbered(sent, SIZE);
+                    }
+                    Err(SendError::WouldBlock { buffered }) => {
+                        assert_eq!(buffered, sender(&pair));
+                        refused += 1;
+                        break;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
             }
+            most = most.max(sender(&pair));
+            pair.run_for(Duration::from_millis(1));
+            for (_, message) in pair.sides[1].received.drain(..) {
+                assert_eq!(message.as_bytes(), numbered(received, SIZE), "{received}");
+                received += 1;
+            }
+            assert!(pair.now - start < 20 * SECOND, "{received} arrived");
         }
-        most = most.max(pair.sides[0].association.buffered_amount(id));
-        pair.sides[1].received.len() == 100
     });
-    assert!(done);
-    assert!(refused > 10);
-    assert!((240_000..=300_000).contains(&most), "{most}");
-    for (index, (_, message)) in pair.sides[1].received.iter().enumerate() {
-        assert_eq!(*message, Message::Binary(pattern(30_000, index as u8)));
-    }
+    println!(
+        "refused {refused} times, queued {most}, heap {} bytes",
+        heap.bytes_max
+    );
+    // Nearly always: the sender is never the slower one.
+    assert!(refused > 14_000, "{refused}");
+    assert!((LIMIT - SIZE..=LIMIT).contains(&most), "{most}");
+    // The queue, and what is in flight: with sctp-proto, on the link, and put together.
+    assert!(heap.bytes_max < 3 * LIMIT as u64, "{}", heap.bytes_max);
     assert!(pair.has(0, Event::Writable(id)));
     assert!(pair.has(0, Event::BufferedAmountLow(id)));
+}
+
+#[test]
+fn messages_of_many_mebibytes_arrive_where_both_sides_allow_them() {
+    const MAX: u32 = 16 << 20;
+    let large = Config {
+        max_message_size: MAX,
+        ..Default::default()
+    };
+    let mut pair = Pair::connected(large.clone(), link(100, 50, 0.0), 5);
+    let id = pair.open(0, "large", ChannelOptions::default());
+    let messages = [MAX as usize, 1, 5 << 20].map(|size| pattern(size, 5));
+    for message in &messages {
+        assert!(pair.run_until(20 * SECOND, |pair| {
+            let queued = pair.sides[0].association.queued_messages(id);
+            queued == 0
+        }));
+        pair.send(0, id, message.clone()).unwrap();
+    }
+    assert!(pair.run_until(20 * SECOND, |pair| pair.sides[1].received.len() == 3));
+    for (message, (_, received)) in messages.iter().zip(&pair.sides[1].received) {
+        assert!(*received == Message::Binary(message.clone()));
+    }
+    assert_eq!(
+        pair.send(0, id, vec![0; MAX as usize + 1]).unwrap_err(),
+        SendError::TooLarge {
+            size: MAX as usize + 1,
+            limit: MAX
+        }
+    );
+    // The window holds two of them that nobody reads, and no more.
+    pair.sides[1].reads = false;
+    for _ in 0..3 {
+        pair.send(0, id, messages[0].clone()).unwrap();
+        pair.run_for(5 * SECOND);
+    }
+    let unread = pair.sides[1].association.stats().unread;
+    assert!(
+        (2 * MAX as usize..3 * MAX as usize).contains(&unread),
+        "{unread}"
+    );
+
+    let mut pair = Pair::with([large, Config::default()], link(100, 50, 0.0), 6);
+    let id = pair.open(0, "large", ChannelOptions::default());
+    pair.connect();
+    assert_eq!(
+        pair.send(0, id, vec![0; 262_145]).unwrap_err(),
+        SendError::TooLarge {
+            size: 262_145,
+            limit: 262_144
+        }
+    );
 }
 
 #[test]
@@ -99,16 +186,6 @@ fn a_lone_message_is_acknowledged_at_once_and_never_sent_twice() {
     let stats = pair.sides[0].association.stats();
     assert_eq!((stats.retransmitted_chunks, stats.timeouts), (0, 0));
     assert_eq!(stats.min_rtt, Some(Duration::from_millis(50)));
-}
-
-/// A link with this many Mbit/s and milliseconds of delay, and a queue of 50 ms.
-fn link(megabits: u32, rtt: u64, loss: f64) -> Conditions {
-    Conditions {
-        rate: f64::from(megabits) * 1e6,
-        loss,
-        delay: Duration::from_millis(rtt) / 2,
-        ..Default::default()
-    }
 }
 
 #[test]

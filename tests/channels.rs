@@ -1,0 +1,210 @@
+//! Data channels as an application holds them, over real sockets: the stream of messages, the two
+//! halves, the low threshold, and messages of many mebibytes.
+
+use std::time::Duration;
+
+use actix_rtc::{
+    Config, DataChannel, DataChannelOptions, DataChannelState, GatherOptions, Message, Runtime,
+    SendError, Session, UdpMode,
+};
+use tokio_stream::StreamExt;
+
+const LIMIT: Duration = Duration::from_secs(40);
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, future)
+        .await
+        .expect("took too long")
+}
+
+/// Two sessions in one process, with a channel from the first to the second.
+struct Pair {
+    _rtc: Runtime,
+    sessions: [Session; 2],
+    ours: DataChannel,
+    theirs: DataChannel,
+}
+
+impl Pair {
+    async fn new(change: impl FnOnce(&mut Config)) -> Pair {
+        let mut config = Config {
+            workers: 2,
+            loopback: true,
+            udp: UdpMode::Mux {
+                ip: std::net::Ipv4Addr::LOCALHOST.into(),
+                port: 0,
+            },
+            ..Config::default()
+        };
+        change(&mut config);
+        let rtc = Runtime::builder().config(config).start().unwrap();
+        let own = GatherOptions {
+            own_sockets: true,
+            ..GatherOptions::default()
+        };
+        let offerer = rtc.session(own).unwrap();
+        let answerer = rtc.session(GatherOptions::default()).unwrap();
+        within(async {
+            let offer = offerer.offer().await.unwrap();
+            let answer = answerer.accept(&offer).await.unwrap();
+            offerer.set_answer(&answer).await.unwrap();
+            let ours = offerer.create_data_channel("test", DataChannelOptions::default());
+            let ours = ours.await.unwrap();
+            let theirs = answerer.accept_data_channel().await.unwrap();
+            ours.opened().await.unwrap();
+            Pair {
+                _rtc: rtc,
+                sessions: [offerer, answerer],
+                ours,
+                theirs,
+            }
+        })
+        .await
+    }
+}
+
+#[tokio::test]
+async fn messages_come_as_a_stream_that_ends_with_the_channel() {
+    let pair = Pair::new(|_| {}).await;
+    let mut stream = pair.theirs.messages();
+    let sender = tokio::spawn(async move {
+        for number in 0..500u32 {
+            pair.ours.send(number.to_string()).await.unwrap();
+        }
+        // What was sent is still delivered.
+        pair.ours.close();
+        pair.ours.closed().await
+    });
+    let mut expected = 0u32;
+    while let Some(message) = within(stream.next()).await {
+        assert_eq!(message, Message::text(expected.to_string()));
+        expected += 1;
+    }
+    assert_eq!(expected, 500);
+    assert_eq!(within(sender).await.unwrap(), None);
+    assert_eq!(within(pair.theirs.closed()).await, None);
+    assert_eq!(
+        within(stream.next()).await,
+        None,
+        "an ended stream stays so"
+    );
+}
+
+#[tokio::test]
+async fn the_halves_of_a_channel_send_and_receive_on_two_threads() {
+    let Pair {
+        _rtc,
+        sessions: _sessions,
+        ours,
+        theirs,
+    } = Pair::new(|_| {}).await;
+    let echo = tokio::spawn(async move {
+        while let Some(message) = theirs.recv().await {
+            theirs.send(message).await.unwrap();
+        }
+        theirs
+    });
+    let (sender, receiver) = ours.split();
+    let message = |number: u32| Message::binary(vec![number as u8; 10_000 + number as usize]);
+    // A thread without a runtime of its own.
+    let sending = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.build().unwrap();
+        runtime.block_on(async {
+            for number in 0..1000 {
+                sender.send(message(number)).await.unwrap();
+            }
+        });
+    });
+    for number in 0..1000 {
+        assert_eq!(within(receiver.recv()).await, Some(message(number)));
+    }
+    sending.join().unwrap();
+    // One half is gone, and the channel is whole; with the other it closes.
+    assert_eq!(receiver.state(), DataChannelState::Open);
+    receiver.send("still here").await.unwrap();
+    assert_eq!(
+        within(receiver.recv()).await,
+        Some(Message::text("still here"))
+    );
+    drop(receiver);
+    let theirs = within(echo).await.unwrap();
+    assert_eq!(within(theirs.closed()).await, None);
+}
+
+#[tokio::test]
+async fn the_fall_of_the_buffered_amount_to_its_threshold_is_waited_for() {
+    const THRESHOLD: usize = 100_000;
+    let pair = Pair::new(|_| {}).await;
+    let ours = &pair.ours;
+    assert_eq!(ours.buffered_amount_low_threshold(), 0);
+    // Nothing waits: it is low already.
+    within(ours.buffered_amount_low()).await;
+    ours.set_buffered_amount_low_threshold(THRESHOLD);
+    assert_eq!(ours.buffered_amount_low_threshold(), THRESHOLD);
+    let message = Message::binary(vec![7; 65_536]);
+    for _ in 0..3 {
+        // The peer does not read, so that all queues on the way are full in the end.
+        let mut sent = 0;
+        while tokio::time::timeout(Duration::from_millis(300), ours.send(message.clone()))
+            .await
+            .is_ok()
+        {
+            sent += 1;
+            assert!(sent < 1000, "nothing holds the sender back");
+        }
+        let refused = ours.try_send(message.clone());
+        assert!(
+            matches!(refused, Err(SendError::WouldBlock { buffered }) if buffered > THRESHOLD),
+            "{refused:?}"
+        );
+        let low = tokio::time::timeout(Duration::from_millis(50), ours.buffered_amount_low());
+        assert!(low.await.is_err(), "it is high as long as nobody reads");
+        let reading = async {
+            for _ in 0..sent {
+                assert_eq!(pair.theirs.recv().await, Some(message.clone()));
+            }
+        };
+        let waiting = async {
+            ours.buffered_amount_low().await;
+            assert!(ours.buffered_amount() <= THRESHOLD);
+        };
+        within(async { tokio::join!(reading, waiting) }).await;
+    }
+    // The end of the channel ends the wait, although nothing left.
+    while tokio::time::timeout(Duration::from_millis(300), ours.send(message.clone()))
+        .await
+        .is_ok()
+    {}
+    let (_, ()) =
+        within(async { tokio::join!(pair.sessions[0].close(), ours.buffered_amount_low()) }).await;
+    assert_eq!(ours.state(), DataChannelState::Closed);
+}
+
+#[tokio::test]
+async fn messages_of_many_mebibytes_cross_where_both_sides_allow_them() {
+    const MAX: usize = 8 << 20;
+    let pair = Pair::new(|config| config.sctp.max_message_size = MAX as u32).await;
+    assert_eq!(pair.sessions[0].sctp().max_message_size(), Some(MAX as u32));
+    let large: Vec<u8> = (0..MAX).map(|at| (at ^ (at >> 9)) as u8).collect();
+    let large = Message::binary(large);
+    let sending = async {
+        for message in [large.clone(), Message::text("between"), large.clone()] {
+            pair.ours.send(message).await.unwrap();
+        }
+    };
+    let receiving = async {
+        assert!(pair.theirs.recv().await.as_ref() == Some(&large));
+        assert_eq!(pair.theirs.recv().await, Some(Message::text("between")));
+        assert!(pair.theirs.recv().await.as_ref() == Some(&large));
+    };
+    within(async { tokio::join!(sending, receiving) }).await;
+    let refused = within(pair.ours.send(Message::binary(vec![0; MAX + 1]))).await;
+    assert_eq!(
+        refused,
+        Err(SendError::TooLarge {
+            size: MAX + 1,
+            limit: MAX
+        })
+    );
+}
