@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_rtc::{
     ActorKind, Config, DataChannel, DataChannelOptions, DataChannelState, DtlsEngine,
     DtlsTransportEvent, DtlsTransportState, Event, GatherOptions, Message, OpenError, Reason,
-    Runtime, SendError, Session, SessionState, UdpMode,
+    Runtime, SctpTransportEvent, SendError, Session, SessionState, UdpMode,
 };
 use bytes::Bytes;
 
@@ -190,6 +190,29 @@ async fn a_session_closes_with_its_last_handle() {
         }
     })
     .await;
+}
+
+/// It is a handle when the application has it, and not before.
+#[tokio::test]
+async fn a_channel_that_nobody_has_accepted_does_not_hold_its_session_open() {
+    let rtc = runtime(config());
+    let (a, b) = connected(&rtc, DtlsEngine::Dimpl, DtlsEngine::Dimpl).await;
+    let mut events = b.sctp().events();
+    let options = DataChannelOptions::default();
+    let ours = within(a.create_data_channel("waits", options))
+        .await
+        .unwrap();
+    within(ours.opened()).await.unwrap();
+    within(async {
+        while !matches!(
+            events.next().await.unwrap(),
+            SctpTransportEvent::DataChannel { .. }
+        ) {}
+    })
+    .await;
+    drop(b);
+    within(a.closed()).await;
+    assert_eq!(within(ours.recv()).await, None);
 }
 
 #[tokio::test]

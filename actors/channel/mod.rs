@@ -20,7 +20,7 @@ pub(crate) use port::{Command, Port};
 pub(crate) use shared::Shared;
 
 use crate::proto::sctp::{ChannelError, ChannelInfo, Message, Priority};
-use crate::scope::Lease;
+use crate::scope::{Lease, WeakLease};
 
 /// State of a data channel (W3C `RTCDataChannelState`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +88,30 @@ struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         close(&self.shared);
+    }
+}
+
+/// A channel of the peer's that waits to be accepted. It does not hold the session open, and closes
+/// when it is dropped.
+pub(crate) struct Offered(Option<Arc<Shared>>);
+
+impl Offered {
+    pub(crate) fn new(shared: Arc<Shared>) -> Offered {
+        Offered(Some(shared))
+    }
+
+    /// Makes it the application's, as long as a handle of the session is left.
+    pub(crate) fn accept(mut self, lease: &WeakLease) -> Option<DataChannel> {
+        let lease = lease.upgrade()?;
+        Some(DataChannel::new(self.0.take()?, lease))
+    }
+}
+
+impl Drop for Offered {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            close(shared);
+        }
     }
 }
 

@@ -73,7 +73,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn info(&self) -> MutexGuard<'_, ChannelInfo> {
+    pub(crate) fn info(&self) -> MutexGuard<'_, ChannelInfo> {
         self.info.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

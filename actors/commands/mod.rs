@@ -27,6 +27,7 @@
 mod details;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -295,8 +296,9 @@ answers! {
 /// Waits without holding the session open.
 async fn accept(session: Session) -> Option<DataChannel> {
     let parts = session.sctp().parts();
+    let lease = Arc::downgrade(&session.gatherer().lease);
     drop(session);
-    parts.accept().await
+    parts.accept(&lease).await
 }
 
 /// Waits without holding the session open.

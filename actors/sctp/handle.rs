@@ -8,14 +8,14 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::messages::{GetChannels, GetStats, Open, Start};
 use super::{Application, SctpActor};
-use crate::channel::DataChannel;
+use crate::channel::{DataChannel, Offered};
 use crate::dtls::DtlsTransport;
 use crate::error::{ActorKind, InvalidState, SctpError, TransportError};
 use crate::event::{EventStream, SctpTransportEvent, TransportEvent};
 use crate::mailbox::{Address, Mailbox};
 use crate::proto::sctp::{Capabilities, ChannelOptions, Config, OpenError, Stats};
 use crate::runtime::ChannelCallback;
-use crate::scope::{Lease, claim};
+use crate::scope::{Lease, WeakLease, claim};
 use crate::state::{DtlsTransportState, SctpTransportState};
 use crate::stats::ChannelStats;
 use crate::supervisor;
@@ -37,12 +37,14 @@ pub struct SctpTransport {
 #[derive(Clone, Debug)]
 pub(crate) struct SctpParts {
     pub(crate) actor: Address<SctpActor>,
-    incoming: Arc<Mutex<mpsc::Receiver<DataChannel>>>,
+    incoming: Arc<Mutex<mpsc::Receiver<Offered>>>,
 }
 
 impl SctpParts {
-    pub(crate) async fn accept(&self) -> Option<DataChannel> {
-        self.incoming.lock().await.recv().await
+    /// Waits without holding the session open.
+    pub(crate) async fn accept(&self, lease: &WeakLease) -> Option<DataChannel> {
+        let offered = self.incoming.lock().await.recv().await?;
+        offered.accept(lease)
     }
 }
 
@@ -244,16 +246,19 @@ impl SctpTransport {
     /// The next channel that the peer opens; `None` when the transport is closed. As many wait to
     /// be accepted as there may be channels at once; further ones are closed.
     pub async fn accept(&self) -> Option<DataChannel> {
-        self.parts.accept().await
+        self.parts.accept(&Arc::downgrade(self.lease())).await
     }
 
     /// Gives all incoming channels to a callback, on the session's worker.
     pub(crate) fn forward_channels(&self, callback: ChannelCallback) {
         let incoming = self.parts.incoming.clone();
+        let lease = Arc::downgrade(self.lease());
         self.lease().scope.worker.arbiter.spawn(async move {
             let mut incoming = incoming.lock().await;
-            while let Some(channel) = incoming.recv().await {
-                callback(channel);
+            while let Some(offered) = incoming.recv().await {
+                if let Some(channel) = offered.accept(&lease) {
+                    callback(channel);
+                }
             }
         });
     }

@@ -17,7 +17,7 @@ pub(crate) use handle::SctpParts;
 pub use handle::SctpTransport;
 
 use crate::alarm::{Alarm, OnAlarm, now};
-use crate::channel::{Command, DataChannel, DataChannelState, Port, Shared};
+use crate::channel::{Command, DataChannel, DataChannelState, Offered, Port, Shared};
 use crate::connection::Connection;
 use crate::error::{ActorKind, Reason, SctpError, TransportError};
 use crate::event::{Event as SessionEvent, SctpTransportEvent};
@@ -68,7 +68,7 @@ pub(crate) struct SctpActor {
 pub(crate) struct Application {
     pub(crate) lease: WeakLease,
     /// As many as there may be at once; those that the application lets wait longer are closed.
-    pub(crate) incoming: mpsc::Sender<DataChannel>,
+    pub(crate) incoming: mpsc::Sender<Offered>,
 }
 
 /// A channel, and how much the association still holds back of what it was given for it.
@@ -230,9 +230,10 @@ impl SctpActor {
         }
     }
 
-    fn attach(&mut self, id: ChannelId) -> Option<DataChannel> {
+    /// `None` when the application has let go of the session.
+    fn attach(&mut self, id: ChannelId) -> Option<Arc<Shared>> {
         let info = self.association.channel(id)?;
-        let lease = self.application.lease.upgrade()?;
+        self.application.lease.upgrade()?;
         let config = &self.scope.config;
         let (send, receive) = (config.channel_send_limit, config.channel_receive_limit);
         let shared = Arc::new(Shared::new(id, info, self.port.clone(), send, receive));
@@ -248,20 +249,20 @@ impl SctpActor {
                 .channel(DataChannelState::Connecting),
         };
         self.channels.insert(id, attached);
-        Some(DataChannel::new(shared, lease))
+        Some(shared)
     }
 
     /// A channel that the peer has opened.
     fn accept(&mut self, now: Instant, id: ChannelId) {
-        let Some(channel) = self.attach(id) else {
-            // The application has let go of the session.
+        let Some(shared) = self.attach(id) else {
             self.association.close_channel(now, id);
             return;
         };
         self.channel_state(id, DataChannelState::Open, None);
-        let label = channel.label();
-        if let Err(error) = self.application.incoming.try_send(channel) {
-            // Nobody accepts channels: it closes as the handle is dropped.
+        let label = shared.info().label.clone();
+        let offered = Offered::new(shared);
+        if let Err(error) = self.application.incoming.try_send(offered) {
+            // Nobody accepts channels: it closes as it is dropped.
             tracing::debug!(%error, "incoming channel not taken");
         }
         self.scope
@@ -459,7 +460,11 @@ impl Handler<Open> for SctpActor {
 
     fn handle(&mut self, message: Open, ctx: &mut Context<Self>) {
         let opened = self.association.open(now(), message.label, message.options);
-        let channel = opened.and_then(|id| self.attach(id).ok_or(OpenError::Closed));
+        let lease = self.application.lease.upgrade();
+        let channel = opened.and_then(|id| {
+            let (shared, lease) = self.attach(id).zip(lease).ok_or(OpenError::Closed)?;
+            Ok(DataChannel::new(shared, lease))
+        });
         let _ = message.reply.send(channel);
         self.drain(ctx, now());
     }
