@@ -36,6 +36,24 @@ async fn a_restart_budget_that_is_spent_is_the_end() {
     }
 }
 
+/// Each kind of actor has a budget of its own, and what one has spent is not missing to the other.
+#[tokio::test]
+async fn restart_budgets_are_configured_by_kind_of_actor() {
+    let mut config = config(1);
+    config.gatherer_restart.max_restarts = 1;
+    config.gatherer_restart.backoff = Duration::from_millis(1);
+    config.ice_restart.max_restarts = 0;
+    let rtc = start(config);
+    let session = rtc.session(GatherOptions::default()).unwrap();
+    let mut heard = Heard::of(&session);
+    session.inject(ActorKind::Gatherer, Fault::Panic, Moment::Now);
+    assert_eq!(heard.take(1).await, ["gatherer error panic"]);
+    session.inject(ActorKind::Ice, Fault::Panic, Moment::Now);
+    let ended = ["ice error panic", "ice failed", "session failed"];
+    assert_eq!(heard.take(3).await, ended);
+    within(session.closed()).await;
+}
+
 /// Faults in futures and timers end as those in handlers do.
 #[tokio::test]
 async fn a_panic_in_a_future_or_a_timer_is_a_panic_of_the_actor() {
