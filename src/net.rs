@@ -210,10 +210,12 @@ impl Coalescer {
         let end = start + capacity;
         if self.buffer.len() < end {
             if self.buffer.capacity() < end {
-                // Room for a whole batch at once instead of one reallocation per datagram.
+                // After a second datagram room for a whole batch, instead of one reallocation per
+                // datagram; a single one, and the look for the next, needs much less.
+                let wanted = if start == 0 { 2 * capacity } else { MAX_BYTES };
                 self.buffer.truncate(start);
                 self.buffer
-                    .reserve(capacity.max(MAX_BYTES - start.min(MAX_BYTES)));
+                    .reserve(capacity.max(wanted.saturating_sub(start)));
             }
             self.buffer.resize(end, 0);
         }

@@ -89,8 +89,9 @@ impl IceActor {
         }
     }
 
-    /// Splits a batch by protocol (RFC 7983); what is for the layer above stays a batch.
-    fn handle_inbound(&mut self, batch: Vec<(Path, Segments)>, permit: Permit) {
+    /// Splits a batch by protocol (RFC 7983); what is for the layer above stays a batch. Whether all
+    /// of it was, so that the agent has nothing new to say.
+    fn handle_inbound(&mut self, batch: Vec<(Path, Segments)>, permit: Permit) -> bool {
         let now = now();
         let metrics = self.scope.metrics.clone();
         let (mut count, mut bytes) = (0, 0);
@@ -122,11 +123,13 @@ impl IceActor {
         metrics
             .actor(ActorKind::Ice)
             .traffic(Direction::In, count, bytes);
+        let all = datagrams.len() == count;
         if let Some(above) = &self.above
             && !datagrams.is_empty()
         {
             above.do_send(IceToDtls::Datagrams { datagrams, permit });
         }
+        all
     }
 
     /// Takes out of the agent what it has to send and to say.
@@ -353,7 +356,11 @@ impl Handler<GathererToIce> for IceActor {
             return;
         }
         match message {
-            GathererToIce::Inbound { batch, permit } => self.handle_inbound(batch, permit),
+            GathererToIce::Inbound { batch, permit } => {
+                if self.handle_inbound(batch, permit) {
+                    return;
+                }
+            }
             GathererToIce::Candidate { candidate, base } => {
                 self.bases.push((candidate.clone(), base));
                 self.agent.add_local_candidate(now(), candidate, base);

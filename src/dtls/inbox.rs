@@ -32,8 +32,13 @@ impl Inbox {
 
     /// Space for the next record, at least `capacity` bytes.
     pub(super) fn space(&mut self, capacity: usize) -> &mut [u8] {
-        if self.buffer.len() < self.filled + capacity {
-            self.buffer.resize(self.filled + capacity, 0);
+        let end = self.filled + capacity;
+        if self.buffer.len() < end {
+            if self.buffer.capacity() < end {
+                // Space is asked for once more after the last record.
+                self.buffer.reserve(end + capacity - self.buffer.len());
+            }
+            self.buffer.resize(end, 0);
         }
         &mut self.buffer[self.filled..]
     }
