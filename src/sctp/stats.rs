@@ -66,7 +66,8 @@ pub struct Stats {
     pub rtt: Option<Duration>,
     /// The least round trip of late.
     pub min_rtt: Option<Duration>,
-    /// The highest delivery rate of the last round trips, in bytes per second.
+    /// The highest rate of late at which the path delivered, in bytes per second. It does not fall
+    /// while there is little to send.
     pub delivery_rate: f64,
     /// DATA chunks sent again.
     pub retransmitted_chunks: u64,
