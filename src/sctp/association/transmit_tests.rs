@@ -286,3 +286,34 @@ fn after_a_pause_the_full_rate_is_back_and_nothing_is_lost() {
         assert_eq!(pair.sides[0].association.stats().retransmitted_chunks, 0);
     }
 }
+
+#[test]
+fn what_an_outage_lost_at_the_end_of_a_transfer_is_sent_again_as_in_a_slow_start() {
+    for rtt in [50, 100] {
+        let mut pair = Pair::connected(Config::default(), link(100, rtt, 0.0), 8);
+        let id = pair.open(0, "bulk", ChannelOptions::default());
+        flood(&mut pair, id, 2 * SECOND);
+        pair.run_for(SECOND);
+        pair.sides[1].received.clear();
+        pair.conditions.loss = 1.0;
+        for number in 0..8 {
+            pair.send(0, id, pattern(65_536, number)).unwrap();
+        }
+        pair.run_for(3 * SECOND);
+        pair.conditions.loss = 0.0;
+        let lost = pair.sides[0].association.stats().in_flight_chunks;
+        assert!(lost > 400, "{lost}");
+        let start = pair.now;
+        assert!(pair.run_until(60 * SECOND, |pair| {
+            pair.sides[0].association.stats().in_flight_bytes == 0
+        }));
+        // The rest of the timeout, and nine round trips in which what is sent doubles.
+        let took = pair.now - start;
+        println!("RTT {rtt} ms: {lost} chunks, sent again within {took:?}");
+        assert!(took < Config::default().rto_max + Duration::from_millis(15 * rtt));
+        for (number, (_, message)) in pair.sides[1].received.iter().enumerate() {
+            assert!(*message == Message::Binary(pattern(65_536, number as u8)));
+        }
+        assert_eq!(pair.sides[1].received.len(), 8);
+    }
+}

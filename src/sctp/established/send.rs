@@ -21,6 +21,10 @@ const RTT_PART: u32 = 16;
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 const MAX_PAUSE: Duration = Duration::from_millis(5);
 
+/// How often sctp-proto is asked in one batch for more of what a timeout has lost: each time it
+/// looks at all that is in flight, and gives one packet.
+const MAX_REPAIRS: usize = 64;
+
 impl Established {
     /// Whether it is time to send. With much in flight every acknowledgement by itself is not
     /// worth the scans: sctp-proto looks at everything in flight each time.
@@ -97,6 +101,12 @@ impl Established {
     ) {
         self.dirty = false;
         self.urgent = false;
+        // In bytes, as in a slow start: sctp-proto grows its window only while new data waits, and
+        // at the end of a transfer would send one packet again each round trip.
+        let mut repair = match self.recovery {
+            Some(_) => 2 * self.acked_since_transmit,
+            None => 0,
+        };
         self.acked_since_transmit = 0;
         self.last_transmit = Some(now);
         let mut last_data = None;
@@ -106,23 +116,30 @@ impl Established {
         self.hold_back(now);
         let before = self.flight.bytes();
         let mut contents = std::mem::take(&mut self.contents);
-        for packet in self.engine.transmit(now) {
-            outbound::look(&packet, &mut contents);
-            for &(tsn, length) in &contents.data {
-                self.flight.on_sent(now, tsn, length);
-            }
-            data_packets += usize::from(!contents.data.is_empty());
-            if contents.sack {
-                // sctp-proto sends it by itself.
-                sack = Some(self.rewrite_sack(packet, unread));
-            } else if packet.len() > self.packet_size {
-                outbound::split(&packet, self.packet_size, |part| out.push_back(part));
-                last_data = None;
-            } else {
-                if let Some(offset) = contents.last_data {
-                    last_data = Some((out.len(), offset));
+        for _ in 0..MAX_REPAIRS {
+            let before = self.flight.retransmissions();
+            for packet in self.engine.transmit(now) {
+                outbound::look(&packet, &mut contents);
+                for &(tsn, length) in &contents.data {
+                    self.flight.on_sent(now, tsn, length);
+                    repair = repair.saturating_sub(length);
                 }
-                out.push_back(packet);
+                data_packets += usize::from(!contents.data.is_empty());
+                if contents.sack {
+                    // sctp-proto sends it by itself.
+                    sack = Some(self.rewrite_sack(packet, unread));
+                } else if packet.len() > self.packet_size {
+                    outbound::split(&packet, self.packet_size, |part| out.push_back(part));
+                    last_data = None;
+                } else {
+                    if let Some(offset) = contents.last_data {
+                        last_data = Some((out.len(), offset));
+                    }
+                    out.push_back(packet);
+                }
+            }
+            if repair == 0 || self.flight.retransmissions() == before {
+                break;
             }
         }
         self.contents = contents;
