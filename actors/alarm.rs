@@ -97,6 +97,10 @@ impl<A: OnAlarm> ActorFuture<A> for Watch {
         let this = &mut *self;
         // What `on_alarm` sets is looked at here.
         let waker = this.state.waker.take();
+        let has_rung = this.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed());
+        if has_rung && this.state.deadline.get().is_none() {
+            this.state.armed.set(None);
+        }
         while let Some(deadline) = this.state.deadline.get() {
             let is_news = this.state.is_too_late();
             if is_news {
@@ -109,7 +113,9 @@ impl<A: OnAlarm> ActorFuture<A> for Watch {
             if !is_news && !sleep.is_elapsed() {
                 break;
             }
-            if sleep.as_mut().poll(cx).is_pending() {
+            // Not held back by what else the task has done: it would not know whom to wake.
+            let mut sleep = tokio::task::unconstrained(sleep.as_mut());
+            if Pin::new(&mut sleep).poll(cx).is_pending() {
                 break;
             }
             if this.state.armed.get().is_some_and(|armed| armed < deadline) {

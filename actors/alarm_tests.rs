@@ -81,3 +81,15 @@ fn it_rings_at_a_later_deadline_that_was_set_while_the_timer_ran() {
     });
     assert_eq!(rang, Some(102 * MILLIS));
 }
+
+#[test]
+fn it_rings_at_a_deadline_that_was_set_after_the_timer_rang_for_none() {
+    let rang = rings_after(|ctx, alarm| {
+        alarm.set(Some(now() + 5 * MILLIS));
+        let clear = actix::fut::wrap_future::<_, Sleeper>(tokio::time::sleep(2 * MILLIS));
+        ctx.spawn(clear.map(|(), actor, _| actor.alarm.set(None)));
+        let set = actix::fut::wrap_future::<_, Sleeper>(tokio::time::sleep(10 * MILLIS));
+        ctx.spawn(set.map(|(), actor, _| actor.alarm.set(Some(now() + 5 * MILLIS))));
+    });
+    assert_eq!(rang, Some(15 * MILLIS));
+}

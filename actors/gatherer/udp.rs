@@ -272,8 +272,12 @@ impl Sender<'_> {
         let size = segments.segment_size();
         if segments.len() <= size && self.source.is_none() {
             // The plainest call, for what needs no more.
-            SockRef::from(socket).send_to(segments.contents(), &path.remote.into())?;
-            return Ok(());
+            loop {
+                match SockRef::from(socket).send_to(segments.contents(), &path.remote.into()) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    sent => return sent.map(drop),
+                }
+            }
         }
         // Nothing but the last piece is sent twice if the system has no room for it: datagrams
         // may be duplicated.

@@ -358,6 +358,8 @@ impl Handler<GathererToIce> for IceActor {
         match message {
             GathererToIce::Inbound { batch, permit } => {
                 if self.handle_inbound(batch, permit) {
+                    // But it may want to see whether data goes on coming.
+                    self.alarm.set(self.agent.poll_timeout());
                     return;
                 }
             }
