@@ -10,6 +10,9 @@ use super::path::{Amount, Path};
 /// The most TSNs that can be skipped without being sent; our own sender skips one at a time.
 const MAX_SKIP: u32 = 1 << 16;
 
+/// The same behind all that was sent, where only the peer says so.
+const MAX_SKIPPED_TAIL: u32 = 64;
+
 /// The DATA chunks that the peer has not acknowledged cumulatively.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -120,6 +123,11 @@ impl Flight {
             self.acknowledge(now, 0, &mut newest);
             self.sent.pop_front();
             self.first = self.first.wrapping_add(1);
+        }
+        // TSNs that were given to an abandoned message and never sent (RFC 3758 §3.5 A3).
+        let skipped = cumulative.wrapping_add(1).wrapping_sub(self.first);
+        if self.sent.is_empty() && skipped <= MAX_SKIPPED_TAIL {
+            self.first = self.first.wrapping_add(skipped);
         }
         let offset = self.first.wrapping_sub(cumulative);
         for (start, end) in gaps {

@@ -53,8 +53,11 @@ fn tsns_that_are_never_sent_are_passed_over() {
     assert_eq!((flight.bytes(), flight.chunks()), (20, 2));
     flight.on_sack(now, 4, [].into_iter());
     assert_eq!(flight.bytes(), 0);
-    // An acknowledgement of more than was sent stops at the end.
+    // At the end they are known by the acknowledgement alone.
+    flight.on_sack(now, 6, [].into_iter());
+    assert_eq!(flight.cumulative(), 6);
+    // One of far more than was sent stops at the end.
     flight.on_sack(now, 4000, [(1, 60_000)].into_iter());
-    flight.on_sent(now, 5, 10);
+    flight.on_sent(now, 7, 10);
     assert_eq!(flight.bytes(), 10);
 }

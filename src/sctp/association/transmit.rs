@@ -43,7 +43,8 @@ impl Association {
             // Held back by congestion control, by the peer or by our own limit: the next
             // acknowledgement goes on.
             ahead *= 2;
-            if !more || established.pending() > 0 || established.room(ahead).0 == 0 {
+            let (bytes, chunks) = established.room(ahead);
+            if !more || established.pending() > 0 || bytes == 0 || chunks == 0 {
                 return;
             }
             established.wake_now();

@@ -64,6 +64,8 @@ pub(in crate::sctp) struct Established {
     held_back: bool,
     /// Until this TSN is acknowledged, what a timeout has lost is sent again.
     recovery: Option<u32>,
+    /// Nothing was acknowledged since a timeout.
+    backed_off: bool,
     /// How much was in flight when congestion control or the peer's window last stopped us.
     window_guess: usize,
     contents: Contents,
@@ -104,6 +106,7 @@ impl Established {
             peer_window: peer.window,
             held_back: false,
             recovery: None,
+            backed_off: false,
             window_guess: 0,
             contents: Contents::default(),
             handshake,
@@ -158,7 +161,10 @@ impl Established {
         };
         for chunk in Chunks::of(&packet) {
             match chunk.kind {
-                kind::SACK => self.handle_sack(now, chunk.value),
+                kind::SACK if !self.handle_sack(now, chunk.value) => {
+                    counters.malformed += 1;
+                    return request;
+                }
                 kind::RECONFIG => self.urgent = true,
                 kind::DATA => self.held.on_data(chunk.value),
                 _ => {}
@@ -182,12 +188,13 @@ impl Established {
         self.held.is_full()
     }
 
-    fn handle_sack(&mut self, now: Instant, value: &[u8]) {
-        let (Some(cumulative), Some(gaps)) = (u32_at(value, 0), u16_at(value, 8)) else {
-            return;
+    /// `false` if it makes no sense: gap blocks that do not ascend would make much work of little.
+    fn handle_sack(&mut self, now: Instant, value: &[u8]) -> bool {
+        let (Some(cumulative), Some(window), Some(gaps)) =
+            (u32_at(value, 0), u32_at(value, 4), u16_at(value, 8))
+        else {
+            return false;
         };
-        self.peer_window = u32_at(value, 4).unwrap_or(self.peer_window);
-        self.held_back = false;
         let blocks = value
             .get(12..12 + 4 * usize::from(gaps))
             .unwrap_or_default();
@@ -197,13 +204,27 @@ impl Established {
                 u16::from_be_bytes([block[2], block[3]]),
             )
         });
-        self.acked_since_transmit += self.flight.on_sack(now, cumulative, blocks);
+        let mut last = 0;
+        let ascend =
+            |(start, end): (u16, u16)| start > std::mem::replace(&mut last, end) && end >= start;
+        if !blocks.clone().all(ascend) {
+            return false;
+        }
+        // One that was overtaken says nothing new (RFC 9260 §6.2.1 D i).
+        if !tsn_before(cumulative, self.flight.cumulative()) {
+            self.peer_window = window;
+            self.held_back = false;
+        }
+        let acknowledged = self.flight.on_sack(now, cumulative, blocks);
+        self.acked_since_transmit += acknowledged;
+        self.backed_off &= acknowledged == 0;
         if self
             .recovery
             .is_some_and(|tsn| !tsn_before(self.flight.cumulative(), tsn))
         {
             self.recovery = None;
         }
+        true
     }
 
     fn handle_control(
@@ -288,6 +309,7 @@ impl Established {
         let lost = self.engine.losses().0 > before;
         if lost {
             self.recovery = Some(self.flight.newest());
+            self.backed_off = true;
         }
         self.dirty = true;
         self.urgent = true;
@@ -297,7 +319,8 @@ impl Established {
     /// The path works again. What timed out meanwhile waits for a timer that was doubled each time
     /// (RFC 9260 §6.3.3 E2), because of a loss that is over: it is as good as expired.
     pub(in crate::sctp) fn retransmit_now(&mut self, now: Instant) {
-        if self.recovery.is_none() {
+        // Where something was acknowledged since, the repair is under way.
+        if !self.backed_off {
             return;
         }
         for _ in 0..ENGINE_TIMERS {
