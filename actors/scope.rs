@@ -29,10 +29,6 @@ use crate::state::{
 };
 use crate::supervisor::{Close, CloseFrom, SessionSupervisor};
 
-/// How long a session is still there after a failure that nothing can heal: to be looked at, and for
-/// a new DTLS transport to be made where ICE lives on.
-pub(crate) const FAILED_LINGER: Duration = Duration::from_secs(2);
-
 /// How a session is to be set up; what is `None` follows the runtime's [`Config`].
 #[derive(Debug, Clone, Default)]
 pub struct GatherOptions {
@@ -295,7 +291,9 @@ impl Scope {
         }
         self.fail(TransportError::new(ActorKind::Supervisor, reason));
         let end = EndOf(self.clone());
-        self.place.live().drop_later(FAILED_LINGER, end);
+        self.place
+            .live()
+            .drop_later(self.config.failure_linger, end);
     }
 
     /// The session is over, and what it held is free.
@@ -319,9 +317,15 @@ impl Scope {
     pub(crate) async fn connected(&self) -> Result<(), Option<TransportError>> {
         use SessionState as S;
         let done = |s| matches!(s, S::Connected | S::Failed | S::Closed);
-        match self.session.wait(done).await.state {
-            S::Connected => Ok(()),
-            _ => Err(self.failure()),
+        loop {
+            match self.session.wait(done).await.state {
+                S::Connected => return Ok(()),
+                // The transport that failed was renewed, and the supervisor has yet to hear of it.
+                S::Failed if self.failure().is_none() => {
+                    self.session.wait(|state| state != S::Failed).await;
+                }
+                _ => return Err(self.failure()),
+            }
         }
     }
 

@@ -38,6 +38,11 @@ impl Opening {
     pub(crate) fn new(scope: Arc<Scope>) -> Opening {
         Opening(Some(scope))
     }
+
+    /// Its supervisor ends the session now.
+    fn started(mut self) {
+        self.0 = None;
+    }
 }
 
 impl Drop for Opening {
@@ -105,26 +110,31 @@ impl Handler<OpenSession> for Worker {
 
     fn handle(&mut self, open: OpenSession, ctx: &mut Context<Self>) {
         let OpenSession {
-            mut scope,
+            scope,
             lease,
             supervisor,
             gatherer,
         } = open;
-        let Some(scope) = scope.0.take() else { return };
-        let ports = match scope.options.own_sockets {
+        let Some(shared) = scope.0.clone() else {
+            return;
+        };
+        let ports = match shared.options.own_sockets {
             true => self.ports.clone().without_mux(),
             false => self.ports.clone(),
         };
         let parent = ctx.address().recipient();
         let guard = Guard {
-            child: scope.id.clone(),
+            child: shared.id.clone(),
             parent,
             policy: None,
-            span: scope.span("supervisor"),
-            metrics: scope.metrics.clone(),
+            span: shared.span("supervisor"),
+            metrics: shared.metrics.clone(),
         };
         guard.start(supervisor, move |ctx, exit| {
-            SessionSupervisor::new(ctx, scope, lease, ports, gatherer, exit)
+            let supervisor = SessionSupervisor::new(ctx, shared, lease, ports, gatherer, exit);
+            // From here on its drop ends the session.
+            scope.started();
+            supervisor
         });
     }
 }

@@ -78,9 +78,9 @@ async fn serve(
             tracing::error!(%error, "cannot listen for signals");
             return;
         }
-        println!("draining");
-        // HTTP goes on meanwhile: /readyz says 503, and clients can close their sessions.
-        stopping.drain(drain).await;
+        // HTTP goes on meanwhile: /readyz says 503, and clients can close their sessions. It is
+        // said when it is so.
+        tokio::join!(biased; stopping.drain(drain), async { println!("draining") });
         handle.stop(true).await;
     });
     server.await?;

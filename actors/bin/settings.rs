@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use actix_rtc::{AddressFilter, Config, UdpMode};
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 
 use crate::options::{Engine, Rate, Server, Span};
@@ -20,11 +21,13 @@ pub(crate) struct Settings {
     #[arg(long, env = "RTC_UDP_PORT")]
     udp_port: Option<u16>,
     /// All workers share that one UDP port, instead of one port each: for firewalls that open one.
-    #[arg(long, env = "RTC_SINGLE_PORT")]
-    single_port: bool,
+    #[arg(long, env = "RTC_SINGLE_PORT", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    single_port: Option<bool>,
     /// TCP candidates (RFC 6544) as well, on TCP ports of the same numbers.
-    #[arg(long, env = "RTC_TCP")]
-    tcp: bool,
+    #[arg(long, env = "RTC_TCP", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new())]
+    tcp: Option<bool>,
     /// Public address to announce in candidates, where this host is behind a 1:1 NAT (repeatable).
     #[arg(long, env = "RTC_ANNOUNCE", value_delimiter = ',')]
     announce: Vec<IpAddr>,
@@ -66,6 +69,9 @@ pub(crate) struct Settings {
     /// How long a session whose ICE has failed waits for an ICE restart [default: 30s].
     #[arg(long, env = "RTC_ICE_GRACE")]
     ice_grace: Option<Span>,
+    /// How long a session whose DTLS has failed is still there [default: 2s].
+    #[arg(long, env = "RTC_FAILURE_LINGER")]
+    failure_linger: Option<Span>,
     /// How long the end of a session may take [default: 3s].
     #[arg(long, env = "RTC_CLOSE_TIMEOUT")]
     close_timeout: Option<Span>,
@@ -108,8 +114,8 @@ impl Settings {
         Settings {
             bind: self.bind.or(file.bind),
             udp_port: self.udp_port.or(file.udp_port),
-            single_port: self.single_port || file.single_port,
-            tcp: self.tcp || file.tcp,
+            single_port: self.single_port.or(file.single_port),
+            tcp: self.tcp.or(file.tcp),
             announce: first(self.announce, file.announce),
             ice_servers: first(self.ice_servers, file.ice_servers),
             engine: self.engine.or(file.engine),
@@ -121,6 +127,7 @@ impl Settings {
             connect_timeout: self.connect_timeout.or(file.connect_timeout),
             idle_timeout: self.idle_timeout.or(file.idle_timeout),
             ice_grace: self.ice_grace.or(file.ice_grace),
+            failure_linger: self.failure_linger.or(file.failure_linger),
             close_timeout: self.close_timeout.or(file.close_timeout),
             worker_timeout: self.worker_timeout.or(file.worker_timeout),
             drain_timeout: self.drain_timeout.or(file.drain_timeout),
@@ -140,12 +147,12 @@ impl Settings {
         let port = self.udp_port.unwrap_or(0);
         let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
         Config {
-            udp: match self.single_port {
+            udp: match self.single_port.unwrap_or(false) {
                 true => UdpMode::SinglePort { ip: any, port },
                 false => UdpMode::Mux { ip: any, port },
             },
             announce: self.announce,
-            tcp: self.tcp,
+            tcp: self.tcp.unwrap_or(false),
             addresses: self.addresses.unwrap_or_default(),
             ice_servers: self.ice_servers.into_iter().map(|s| s.0).collect(),
             dtls_engine: self.engine.map_or(defaults.dtls_engine, Into::into),
@@ -157,6 +164,7 @@ impl Settings {
             connect_timeout: span(self.connect_timeout, defaults.connect_timeout),
             idle_timeout: self.idle_timeout.map(|span| span.0),
             ice_grace: span(self.ice_grace, defaults.ice_grace),
+            failure_linger: span(self.failure_linger, defaults.failure_linger),
             close_timeout: span(self.close_timeout, defaults.close_timeout),
             worker_timeout: span(self.worker_timeout, defaults.worker_timeout),
             channel_send_limit: self

@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::{Config, DtlsEngine, UdpMode};
 use crate::proto::gather::{self, MAX_ANNOUNCED};
 
+/// The longest time that can be set.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A configuration that cannot work, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -23,8 +26,9 @@ pub enum ConfigError {
     },
     /// The ports of all workers do not fit below 65,536.
     #[error(
-        "UDP ports {port} to {port}+{workers}-1 do not exist: choose a first port of at most {}",
-        65_536 - *workers as u32
+        "UDP ports {port} to {port}+{workers}-1 do not exist: choose a first port of at most {}, or \
+         fewer workers",
+        65_536_usize.saturating_sub(*workers)
     )]
     PortRange {
         /// The first worker's port.
@@ -77,6 +81,14 @@ pub enum ConfigError {
         /// What would be right.
         instead: &'static str,
     },
+    /// A time that is as good as for ever, beyond what clocks can count.
+    #[error("{setting} is {time:?}: it can be a year at most, which is 31536000 s")]
+    TooLong {
+        /// The name of the setting.
+        setting: &'static str,
+        /// What it was to be.
+        time: Duration,
+    },
     /// A rate that allows nothing, or that is no number.
     #[error("the session rate needs per_second > 0 and burst >= 1")]
     SessionRate,
@@ -104,7 +116,7 @@ impl Config {
         }
         match self.udp {
             UdpMode::Mux { port, .. }
-                if port != 0 && usize::from(port) + self.workers > 1 << 16 =>
+                if port != 0 && usize::from(port).saturating_add(self.workers) > 1 << 16 =>
             {
                 return Err(ConfigError::PortRange {
                     port,
@@ -162,8 +174,19 @@ impl Config {
                 bytes,
             ),
         ];
-        match zero.into_iter().find(|(_, is_zero, _)| *is_zero) {
-            Some((setting, _, instead)) => Err(ConfigError::Zero { setting, instead }),
+        if let Some((setting, _, instead)) = zero.into_iter().find(|(_, is_zero, _)| *is_zero) {
+            return Err(ConfigError::Zero { setting, instead });
+        }
+        let times = [
+            ("connect_timeout", self.connect_timeout),
+            ("idle_timeout", self.idle_timeout.unwrap_or_default()),
+            ("ice_grace", self.ice_grace),
+            ("failure_linger", self.failure_linger),
+            ("close_timeout", self.close_timeout),
+            ("worker_timeout", self.worker_timeout),
+        ];
+        match times.into_iter().find(|(_, time)| *time > LONGEST) {
+            Some((setting, time)) => Err(ConfigError::TooLong { setting, time }),
             None => Ok(()),
         }
     }

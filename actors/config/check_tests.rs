@@ -33,6 +33,20 @@ fn what_cannot_work_is_refused_with_a_sentence() {
         "at least one worker",
     );
     refused(mux("0.0.0.0", 65_533), "at most 65532");
+    refused(
+        Config {
+            workers: usize::MAX,
+            ..mux("0.0.0.0", 1)
+        },
+        "fewer workers",
+    );
+    refused(
+        Config {
+            ice_grace: std::time::Duration::MAX,
+            ..Config::default()
+        },
+        "a year at most",
+    );
     for (first, last) in [(0, 9), (5000, 4999)] {
         let port_range = Some(first..=last);
         let config = Config {

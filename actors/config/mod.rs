@@ -171,6 +171,10 @@ pub struct Config {
     /// How long DTLS and SCTP outlive a failed ICE transport, waiting for an ICE restart.
     /// Default 30 s.
     pub ice_grace: Duration,
+    /// How long a session is still there after a failure that nothing can heal, or after its DTLS
+    /// transport was stopped: to be looked at, and for a new
+    /// [`DtlsTransport`](crate::DtlsTransport::new) to be made where ICE lives on. Default 2 s.
+    pub failure_linger: Duration,
     /// How long a close may take before it is cut short. Default 3 s.
     pub close_timeout: Duration,
     /// How long a session may take to connect before it is closed. Default 60 s.
@@ -223,6 +227,7 @@ impl Default for Config {
             gatherer_restart: RestartPolicy::default(),
             ice_restart: RestartPolicy::default(),
             ice_grace: Duration::from_secs(30),
+            failure_linger: Duration::from_secs(2),
             close_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(60),
             idle_timeout: None,

@@ -66,8 +66,11 @@ impl DtlsTransport {
     /// An ICE transport carries one at a time. When that has failed, or this side has
     /// [stopped](Self::stop) it, and ICE lives on, a new one can be made on the same ICE transport,
     /// with a new [`SctpTransport`](crate::SctpTransport) upon it; the peer has to do the same,
-    /// and both exchange their parameters anew. For this there are 2 s: then the session closes.
-    /// The transports before are closed, and show for ever how they ended.
+    /// and both exchange their parameters anew. For this there is
+    /// [`Config::failure_linger`](crate::Config::failure_linger): then the session closes. The
+    /// transports before are closed, and show for ever how they ended; events, which are those of
+    /// the whole session, tell of the new one. A [`Session`](crate::Session) is renewed by
+    /// [`renew_dtls`](crate::Session::renew_dtls), or it goes on showing the old ones.
     ///
     /// # Errors
     /// When the ICE transport is closed or carries a DTLS transport that is not over.
@@ -212,7 +215,8 @@ impl DtlsTransport {
     }
 
     /// Sends close_notify and closes this transport, and SCTP above it. Harmless when closed
-    /// already. The session closes 2 s later, unless [another](Self::new) is made by then.
+    /// already. The session closes a [little](crate::Config::failure_linger) later, unless
+    /// [another](Self::new) is made by then.
     pub async fn stop(&self) {
         let message = supervisor::CloseFrom::Dtls(self.connection.clone());
         let closed = self.connection.dtls.state.closed();

@@ -219,6 +219,9 @@ impl SctpActor {
                 let error = TransportError::new(ActorKind::Sctp, Reason::Sctp(reason));
                 self.scope.fail_on(&self.connection, error);
                 self.supervisor.do_send(StateChanged);
+                if self.closing {
+                    ctx.stop();
+                }
             }
             Event::Closed => {
                 self.connection.sctp.close();

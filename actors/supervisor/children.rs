@@ -97,7 +97,15 @@ impl Children {
         }
     }
 
-    /// It has ended, or nothing it does from now on matters.
+    /// Asks it to stop, even if it was asked before, and forgets it: nothing it does from now on
+    /// matters.
+    pub(super) fn let_go(&mut self, kind: ActorKind) {
+        if let Some(child) = self.running[kind as usize].take() {
+            child.shutdown.do_send(Shutdown);
+        }
+    }
+
+    /// It has ended.
     pub(super) fn forget(&mut self, kind: ActorKind) {
         self.running[kind as usize] = None;
     }

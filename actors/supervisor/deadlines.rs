@@ -8,7 +8,6 @@ use super::{Closing, SessionSupervisor};
 use crate::alarm::{self, OnAlarm};
 use crate::error::{ActorKind, Reason, TransportError};
 use crate::proto::timer::earlier;
-use crate::scope::FAILED_LINGER;
 use crate::state::{DtlsTransportState, IceTransportState, SessionState};
 
 /// When patience ends.
@@ -48,11 +47,12 @@ impl SessionSupervisor {
             true => deadline.or(Some(now + after)),
             false => None,
         };
-        let grace = self.scope.config.ice_grace;
+        let config = &self.scope.config;
+        let (grace, linger) = (config.ice_grace, config.failure_linger);
         let deadlines = &mut self.deadlines;
         deadlines.grace = since(deadlines.grace, ice_failed, grace);
         let lingers = (failed || stopped) && !ice_failed;
-        deadlines.linger = since(deadlines.linger, lingers, FAILED_LINGER);
+        deadlines.linger = since(deadlines.linger, lingers, linger);
     }
 
     pub(super) fn set_alarm(&self) {

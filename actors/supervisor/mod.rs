@@ -157,7 +157,8 @@ impl SessionSupervisor {
 
     /// Another connection follows one that is over. Where the session closes already, it does not.
     fn renew(&mut self, ctx: &mut Context<Self>, connection: &Arc<Connection>) {
-        let closes = self.closing.is_some_and(|c| c.down_to < ActorKind::Dtls);
+        let closes = self.closing.is_some_and(|c| c.down_to < ActorKind::Dtls)
+            || self.scope.ice.state.get() == IceTransportState::Closed;
         if closes || Arc::ptr_eq(connection, &self.connection) {
             return;
         }
@@ -175,13 +176,13 @@ impl SessionSupervisor {
 
     /// Lets SCTP, or DTLS and SCTP, go: nothing that they do from now on matters.
     fn dismiss(&mut self, down_to: ActorKind) {
-        while let Some(kind) = self.children.topmost(down_to) {
-            self.children.ask_to_stop(kind);
-            self.children.forget(kind);
-        }
+        // First: an association that is closed has nothing left to say, and its actor ends at once.
         self.connection.sctp.close();
         if down_to == ActorKind::Dtls {
             self.connection.dtls.state.set(DtlsTransportState::Closed);
+        }
+        while let Some(kind) = self.children.topmost(down_to) {
+            self.children.let_go(kind);
         }
     }
 
@@ -370,6 +371,11 @@ impl Drop for SessionSupervisor {
         self.children.stop_all();
         let lived = alarm::now().duration_since(self.opened);
         self.scope.metrics.process.session_seconds.record(lived);
+        let told = self.scope.connection();
+        if !Arc::ptr_eq(&told, &self.connection) {
+            // The application has renewed it, and this came before.
+            self.connection.close();
+        }
         match self.exit.failure() {
             // The supervisor itself is what failed: the session closes.
             Some(end) => {

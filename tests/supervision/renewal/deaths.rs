@@ -6,8 +6,8 @@ use actix_rtc::{
     InvalidState, Runtime, SctpTransportState,
 };
 
-use super::{End, Ends, nothing_is_left};
-use crate::bed::{FAULTS, Heard, config, dialling, until, within};
+use super::{End, Ends, nothing_is_left, patient};
+use crate::bed::{FAULTS, Heard, dialling, until, within};
 use crate::measured::Measured;
 
 /// How often each fault is tried in each state.
@@ -119,7 +119,7 @@ async fn dies_and_is_followed_by_another(
 }
 
 async fn every_death(engine: DtlsEngine) {
-    let bed = Measured::start(config(1));
+    let bed = Measured::start(patient());
     for _ in 0..rounds() {
         let mut running = tokio::task::JoinSet::new();
         for state in STATES {

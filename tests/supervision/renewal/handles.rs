@@ -12,15 +12,15 @@ use actix_rtc::{
     OpenError, Reason, Runtime, SctpTransport, SctpTransportState, SessionState,
 };
 
-use super::{End, Ends, nothing_is_left};
-use crate::bed::{Heard, Pair, config, dialling, start, until, within};
+use super::{End, Ends, nothing_is_left, patient};
+use crate::bed::{Heard, Pair, dialling, start, until, within};
 use crate::measured::Measured;
 
 /// The peer of the one that died knows nothing of it, and goes on sending. What comes under the
 /// keys of before is counted, and does not keep the new connection from being made.
 #[tokio::test]
 async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
-    let rtc = start(config(1));
+    let rtc = start(patient());
     for engine in [DtlsEngine::Dimpl, DtlsEngine::WebrtcDtls] {
         if engine == DtlsEngine::WebrtcDtls && !cfg!(feature = "dtls-webrtc") {
             continue;
@@ -79,7 +79,7 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
 /// Whoever holds any of the handles holds the session open; whoever drops the last one closes it.
 #[tokio::test]
 async fn a_handle_of_an_old_connection_holds_the_session_open_as_any_other() {
-    let bed = Measured::start(config(1));
+    let bed = Measured::start(patient());
     let mut ends = Ends::bare(&bed.rtc).await;
     ends.connect().await;
     let old = [ends.a.dtls.clone(), ends.b.dtls.clone()];
@@ -102,7 +102,7 @@ async fn a_handle_of_an_old_connection_holds_the_session_open_as_any_other() {
 
 #[tokio::test]
 async fn one_connection_at_a_time() {
-    let rtc = start(config(1));
+    let rtc = start(patient());
     let ends = Ends::bare(&rtc).await;
     let taken = Err(InvalidState::AlreadyExists);
     let new = |ice: &IceTransport| DtlsTransport::new(ice).map(|_| ());
@@ -139,7 +139,7 @@ async fn one_connection_at_a_time() {
 /// With another certificate. Who still expects the old one fails by name, and may try again.
 #[tokio::test]
 async fn a_new_connection_may_have_another_certificate() {
-    let rtc = start(config(1));
+    let rtc = start(patient());
     let mut ends = Ends::bare(&rtc).await;
     ends.connect().await;
     let before = ends.a.dtls.local_parameters();
@@ -186,7 +186,7 @@ async fn a_new_connection_may_have_another_certificate() {
 async fn a_new_connection_that_is_never_started_expires() {
     let rtc = start(Config {
         connect_timeout: Duration::from_secs(5),
-        ..config(1)
+        ..patient()
     });
     let pair = Pair::new(&rtc);
     pair.connect().await;
@@ -211,7 +211,7 @@ async fn a_session_is_renewed_in_its_place() {
     let rtc = Runtime::builder()
         .config(Config {
             max_sessions: 2,
-            ..config(1)
+            ..patient()
         })
         .on_data_channel(|channel| async move {
             while let Some(message) = channel.recv().await {

@@ -3,13 +3,23 @@
 mod deaths;
 mod handles;
 
+use std::time::Duration;
+
 use actix_rtc::{
-    DataChannelOptions, DtlsError, DtlsTransport, DtlsTransportState, GatherOptions, IceGatherer,
-    IceRole, IceTransport, IceTransportState, Runtime, SctpTransport, Session,
+    Config, DataChannelOptions, DtlsError, DtlsTransport, DtlsTransportState, GatherOptions,
+    IceGatherer, IceRole, IceTransport, IceTransportState, Runtime, SctpTransport, Session,
 };
 
-use crate::bed::{dialling, echo, until, within};
+use crate::bed::{config, dialling, echo, until, within};
 use crate::measured::Measured;
+
+/// A new connection is made in time, also where the machine is slow.
+fn patient() -> Config {
+    Config {
+        failure_linger: Duration::from_secs(6),
+        ..config(1)
+    }
+}
 
 /// One end of a stack whose application starts it layer by layer.
 struct End {
