@@ -32,8 +32,9 @@ ON_NO_BOARD = {}
 
 # What is done to the server, and the alert that has to fire for it.
 FAILURES = [
-    ("wrong-fingerprints", "RtcDtlsFailures"),
+    # First: other failures keep sessions from connecting as well.
     ("nobody", "RtcConnectSuccessLow"),
+    ("wrong-fingerprints", "RtcDtlsFailures"),
     ("silence", "RtcConsentFailures"),
     ("panics", "RtcRestartStorm"),
     ("pile", "RtcMailboxGrowth"),
