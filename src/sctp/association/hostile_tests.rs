@@ -232,3 +232,39 @@ fn parts_of_messages_that_never_become_whole_end_the_association() {
         assert!(received < 70_000, "{received}");
     }
 }
+
+/// RFC 9260 §3.3.4: each is a walk over what is in flight, and thousands fit into a packet.
+#[test]
+fn gap_blocks_that_do_not_ascend_are_not_walked() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 9);
+    let id = pair.open(0, "gaps", ChannelOptions::default());
+    pair.run_for(SECOND);
+    let sack = |blocks: &[(u16, u16)]| {
+        // Of a TSN long ago: the blocks are looked at before the rest.
+        let mut value = vec![0; 8];
+        value.extend((blocks.len() as u16).to_be_bytes());
+        value.extend([0; 2]);
+        for (start, end) in blocks {
+            value.extend(start.to_be_bytes());
+            value.extend(end.to_be_bytes());
+        }
+        value
+    };
+    let cases: [(&[(u16, u16)], u64); 4] = [
+        (&[(2, 3), (5, 5)], 0),
+        (&[(2, 9), (2, 9)], 1),
+        (&[(5, 6), (2, 3)], 1),
+        (&[(4, 3)], 1),
+    ];
+    for (blocks, refused) in cases {
+        let before = counters(&pair, 0).malformed;
+        let packet = pair.forge(1, kind::SACK, &sack(blocks));
+        let now = pair.now;
+        pair.sides[0].association.handle_packet(now, packet);
+        pair.drain();
+        let after = counters(&pair, 0).malformed;
+        assert_eq!(after - before, refused, "{blocks:?}");
+    }
+    pair.send(0, id, "it lives").unwrap();
+    assert!(pair.run_until(SECOND, |pair| pair.sides[1].received.len() == 1));
+}
