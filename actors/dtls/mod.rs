@@ -158,8 +158,7 @@ impl DtlsActor {
     }
 
     /// Takes out of the engine what it has to send and to say.
-    fn drain(&mut self, permit: Option<Permit>) {
-        let now = now();
+    fn drain(&mut self, now: Instant, permit: Option<Permit>) {
         let mut records = Vec::new();
         while let Some(segments) = self.engine.poll_transmit(now) {
             records.push(segments);
@@ -281,8 +280,9 @@ impl Supervised for DtlsActor {}
 
 impl OnAlarm for DtlsActor {
     fn on_alarm(&mut self, _: &mut Context<Self>) {
-        self.engine.handle_timeout(now());
-        self.drain(None);
+        let now = now();
+        self.engine.handle_timeout(now);
+        self.drain(now, None);
     }
 }
 
@@ -303,7 +303,7 @@ impl Handler<IceToDtls> for DtlsActor {
                 for datagram in &datagrams {
                     self.engine.handle_datagram(now, datagram);
                 }
-                self.drain(Some(permit));
+                self.drain(now, Some(permit));
             }
             IceToDtls::Writable { controlling } => {
                 if self.writable.replace(IceSide { controlling }).is_some()
@@ -312,7 +312,7 @@ impl Handler<IceToDtls> for DtlsActor {
                     above.do_send(DtlsToSctp::PathRestored);
                 }
                 self.begin_handshake(ctx);
-                self.drain(None);
+                self.drain(now(), None);
             }
         }
     }
@@ -338,7 +338,7 @@ impl Handler<SctpToDtls> for DtlsActor {
                 tracing::trace!(%error, "packet not sealed");
             }
         }
-        self.drain(None);
+        self.drain(now, None);
     }
 }
 
@@ -348,7 +348,7 @@ impl Handler<Above<DtlsToSctp>> for DtlsActor {
     fn handle(&mut self, Above(sctp): Above<DtlsToSctp>, _: &mut Context<Self>) {
         self.above = Some(sctp);
         self.tell_above();
-        self.drain(None);
+        self.drain(now(), None);
     }
 }
 
@@ -361,7 +361,7 @@ impl Handler<Start> for DtlsActor {
             self.begin_handshake(ctx);
         }
         let _ = message.taken.send(taken);
-        self.drain(None);
+        self.drain(now(), None);
     }
 }
 
@@ -391,7 +391,7 @@ impl Handler<Wake> for DtlsActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
-        self.drain(None);
+        self.drain(now(), None);
     }
 }
 
@@ -402,7 +402,7 @@ impl Handler<Shutdown> for DtlsActor {
         self.exit.asked();
         self.goodbye = true;
         self.engine.close(now());
-        self.drain(None);
+        self.drain(now(), None);
         self.connection.dtls.state.set(DtlsTransportState::Closed);
         ctx.stop();
     }

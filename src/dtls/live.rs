@@ -13,7 +13,7 @@ use self::pace::Pace;
 use super::early::EarlyBuffer;
 use super::engine::{self, Verdict};
 use super::inbox::Inbox;
-use super::record::{Summary, shift_plaintext_sequence};
+use super::record::{MAX_RECORD_OVERHEAD, Summary, shift_plaintext_sequence};
 use super::{
     AlertDescription, Certificate, Config, Counters, Event, FailureReason, FingerprintSet, Role,
     SrtpKeyingMaterial, StartError, Version,
@@ -22,6 +22,9 @@ use crate::net::Coalescer;
 
 /// Space for an output of dimpl beyond what the peer's messages need.
 const OUTPUT_SPACE: usize = 2_048;
+
+/// Space for what dimpl says of its own accord once it is connected; it asks for more.
+const SHORT_OUTPUT: usize = 128;
 
 /// How exactly dimpl knows the time once it is connected: it only compares it with timers that are
 /// far off, and to be told costs it as much as half a record.
@@ -171,7 +174,7 @@ impl Live {
             return Err(self.timed_out(&error));
         }
         let sent = out.counters.datagrams_sent;
-        self.drain_sent(out)?;
+        self.drain_sent(self.space_for_output(), out)?;
         if resend && out.counters.datagrams_sent > sent {
             out.counters.retransmissions += 1;
         }
@@ -210,13 +213,13 @@ impl Live {
         match self.dtls.send_application_data(payload) {
             Ok(accepted) if accepted == payload.len() => {}
             Ok(_) | Err(dimpl::Error::TransmitQueueFull) => {
-                self.drain_sent(out)?;
+                self.drain_sent(self.space_for_output(), out)?;
                 return Ok(false);
             }
             Err(error) => return Err(self.refuse(&error)),
         }
         out.counters.records_sent += 1;
-        self.drain_sent(out)?;
+        self.drain_sent(payload.len() + MAX_RECORD_OVERHEAD, out)?;
         Ok(true)
     }
 
@@ -263,8 +266,12 @@ impl Live {
     }
 
     /// Takes all outputs after a datagram: plaintext goes straight to where it stays.
-    fn drain_received(&mut self, hint: usize, out: &mut Out<'_>) -> Result<(), End> {
-        let mut capacity = self.space_for_output().max(hint);
+    fn drain_received(&mut self, datagram: usize, out: &mut Out<'_>) -> Result<(), End> {
+        // Once connected it is the plaintext of the datagram, or something short.
+        let mut capacity = match self.connected {
+            true => datagram.max(SHORT_OUTPUT),
+            false => self.space_for_output().max(datagram),
+        };
         loop {
             let output = self.dtls.poll_output(out.inbox.space(capacity));
             match self.step(output, out.counters) {
@@ -287,9 +294,9 @@ impl Live {
         Ok(())
     }
 
-    /// Takes all outputs after something of ours: records go straight to the batch that is sent.
-    fn drain_sent(&mut self, out: &mut Out<'_>) -> Result<(), End> {
-        let mut capacity = self.space_for_output();
+    /// Takes all outputs after something of ours, of about `capacity` bytes: records go straight
+    /// to the batch that is sent.
+    fn drain_sent(&mut self, mut capacity: usize, out: &mut Out<'_>) -> Result<(), End> {
         loop {
             let mut step = Step::Idle;
             out.packets.push_with(capacity, |space| {
