@@ -41,11 +41,6 @@ impl Turn {
             self.0.set(State::Asked);
         }
     }
-
-    /// It was done meanwhile.
-    pub(crate) fn cancel(&self) {
-        self.0.set(State::Idle);
-    }
 }
 
 struct Watch(Turn);

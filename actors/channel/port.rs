@@ -23,7 +23,7 @@ pub(crate) enum Command {
 /// The commands on their way. Messages among them are bounded by the send limits of their channels.
 pub(crate) struct Port {
     commands: Mutex<VecDeque<Command>>,
-    /// Whether the actor has been woken and has not looked yet.
+    /// Whether the actor is going to look, because it was woken or of its own accord.
     scheduled: AtomicBool,
     actor: Address<SctpActor>,
     /// The largest message that can be sent; 0 until the peer's limit is known.
@@ -52,6 +52,11 @@ impl Port {
         if !self.scheduled.swap(true, Ordering::AcqRel) {
             self.actor.do_send(Wake);
         }
+    }
+
+    /// The actor is going to look soon: until then nobody needs to wake it.
+    pub(crate) fn expect(&self) {
+        self.scheduled.store(true, Ordering::Release);
     }
 
     /// All commands so far, for the actor.

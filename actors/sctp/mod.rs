@@ -186,7 +186,6 @@ impl SctpActor {
         let metrics = &self.scope.metrics.sctp;
         self.exported.sync(metrics, now, &self.association);
         self.alarm.set(self.association.poll_timeout());
-        self.turn.cancel();
     }
 
     /// Returns whether there were any.
@@ -361,8 +360,11 @@ impl SctpActor {
     }
 
     fn run_commands(&mut self, now: Instant) {
-        self.scope.touch(now);
-        for command in self.port.take() {
+        let commands = self.port.take();
+        if !commands.is_empty() {
+            self.scope.touch(now);
+        }
+        for command in commands {
             match command {
                 Command::Send(id, message) => self.send(now, id, message),
                 Command::Resume(id) => self.deliver(now, id, Shared::fill),
@@ -394,7 +396,9 @@ impl Supervised for SctpActor {}
 
 impl OnTurn for SctpActor {
     fn on_turn(&mut self, ctx: &mut Context<Self>) {
-        self.drain(ctx, now());
+        let now = now();
+        self.run_commands(now);
+        self.drain(ctx, now);
     }
 }
 
@@ -424,8 +428,9 @@ impl Handler<DtlsToSctp> for SctpActor {
                 drop(permit);
                 // The application may answer what it is given, and the acknowledgement travels
                 // with its answer then.
-                self.drain_events(ctx, now);
                 self.turn.ask();
+                self.port.expect();
+                self.drain_events(ctx, now);
                 return;
             }
             DtlsToSctp::Connected { client } => {
