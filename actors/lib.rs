@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod alarm;
+mod busy_poll;
 mod certificates;
 mod channel;
 #[cfg(feature = "chaos")]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::busy_poll::BusyPoll;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::mux::{Mux, MuxError, SinglePort};
@@ -21,6 +22,7 @@ pub(crate) struct Ports {
     pub(crate) mux: Option<Mux>,
     pub(crate) tcp: Option<TcpPort>,
     pub(crate) callees: Arc<Callees>,
+    pub(crate) busy_poll: BusyPoll,
 }
 
 impl Ports {
@@ -31,11 +33,18 @@ impl Ports {
         metrics: &Arc<Metrics>,
         shared: &SharedPorts,
     ) -> Result<Ports, MuxError> {
-        let mux = Mux::open(worker, config, metrics.clone(), &shared.single_port)?;
+        let busy_poll = config.busy_poll.map(BusyPoll::start).unwrap_or_default();
+        let single_port = &shared.single_port;
+        let mux = Mux::open(worker, config, metrics.clone(), single_port, &busy_poll)?;
         let udp = mux.as_ref().map(Mux::local_addr);
         let callees = shared.callees.clone();
         let tcp = TcpPort::open(udp, config, callees.clone(), metrics.clone())?;
-        Ok(Ports { mux, tcp, callees })
+        Ok(Ports {
+            mux,
+            tcp,
+            callees,
+            busy_poll,
+        })
     }
 
     /// How much is in the tables of the shared UDP port.

@@ -1,5 +1,5 @@
 //! Data channels as an application holds them, over real sockets: the stream of messages, the two
-//! halves, the low threshold, and messages of many mebibytes.
+//! halves, the low threshold, busy polling, and messages of many mebibytes.
 
 use std::time::Duration;
 
@@ -88,6 +88,22 @@ async fn messages_come_as_a_stream_that_ends_with_the_channel() {
         None,
         "an ended stream stays so"
     );
+}
+
+#[tokio::test]
+async fn messages_go_to_and_fro_while_workers_look_for_them_and_when_they_have_slept() {
+    let pair = Pair::new(|config| config.busy_poll = Some(Duration::from_micros(100))).await;
+    let Pair { ours, theirs, .. } = &pair;
+    for pause in [Duration::ZERO, Duration::from_millis(20)] {
+        for round in 0..50_u8 {
+            tokio::time::sleep(pause).await;
+            within(ours.send(vec![round])).await.unwrap();
+            let there = within(theirs.recv()).await.unwrap();
+            within(theirs.send(there)).await.unwrap();
+            let back = within(ours.recv()).await.unwrap();
+            assert_eq!(back.as_bytes(), [round]);
+        }
+    }
 }
 
 #[tokio::test]

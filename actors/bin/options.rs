@@ -53,10 +53,12 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        let bad = || format!("{text:?} is no time: give seconds, or a number with ms, s, m or h");
+        let bad =
+            || format!("{text:?} is no time: give seconds, or a number with us, ms, s, m or h");
         let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.');
         let (number, unit) = text.split_at(unit.unwrap_or(text.len()));
         let seconds = match unit {
+            "us" => 0.000_001,
             "ms" => 0.001,
             "" | "s" => 1.0,
             "m" => 60.0,

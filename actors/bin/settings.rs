@@ -47,6 +47,10 @@ pub(crate) struct Settings {
     /// Worker threads [default: one a core].
     #[arg(long, env = "RTC_WORKERS")]
     workers: Option<usize>,
+    /// How long a worker goes on looking for more, as in 100us, before it sleeps: lower delay for
+    /// more processor time [default: not at all].
+    #[arg(long, env = "RTC_BUSY_POLL")]
+    busy_poll: Option<Span>,
     /// Name in front of session ids, by which a balancer finds the node of a session.
     #[arg(long, env = "RTC_NODE")]
     node: Option<String>,
@@ -120,6 +124,7 @@ impl Settings {
             ice_servers: first(self.ice_servers, file.ice_servers),
             engine: self.engine.or(file.engine),
             workers: self.workers.or(file.workers),
+            busy_poll: self.busy_poll.or(file.busy_poll),
             node: self.node.or(file.node),
             max_sessions: self.max_sessions.or(file.max_sessions),
             max_half_open: self.max_half_open.or(file.max_half_open),
@@ -157,6 +162,7 @@ impl Settings {
             ice_servers: self.ice_servers.into_iter().map(|s| s.0).collect(),
             dtls_engine: self.engine.map_or(defaults.dtls_engine, Into::into),
             workers: self.workers.unwrap_or(defaults.workers),
+            busy_poll: self.busy_poll.map(|span| span.0),
             node: self.node,
             max_sessions: self.max_sessions.unwrap_or(defaults.max_sessions),
             max_half_open: self.max_half_open.unwrap_or(defaults.max_half_open),

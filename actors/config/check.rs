@@ -10,6 +10,9 @@ use crate::proto::gather::{self, MAX_ANNOUNCED};
 /// The longest time that can be set.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Whoever waits longer can sleep meanwhile.
+const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
+
 /// A configuration that cannot work, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -89,6 +92,9 @@ pub enum ConfigError {
         /// What it was to be.
         time: Duration,
     },
+    /// A busy poll that finds nothing, or that holds a processor all the time.
+    #[error("busy_poll is {0:?}: it must be more than 0 and at most 10 ms; leave it out for none")]
+    BusyPoll(Duration),
     /// A rate that allows nothing, or that is no number.
     #[error("the session rate needs per_second > 0 and burst >= 1")]
     SessionRate,
@@ -140,6 +146,11 @@ impl Config {
             && !(rate.per_second.is_finite() && rate.per_second > 0.0 && rate.burst > 0)
         {
             return Err(ConfigError::SessionRate);
+        }
+        if let Some(time) = self.busy_poll
+            && (time.is_zero() || time > LONGEST_BUSY_POLL)
+        {
+            return Err(ConfigError::BusyPoll(time));
         }
         if self.worker_timeout < Duration::from_secs(1) {
             return Err(ConfigError::WorkerTimeout);

@@ -47,6 +47,13 @@ fn what_cannot_work_is_refused_with_a_sentence() {
         },
         "a year at most",
     );
+    for busy_poll in [0, 10_001] {
+        let config = Config {
+            busy_poll: Some(std::time::Duration::from_micros(busy_poll)),
+            ..Config::default()
+        };
+        refused(config, "at most 10 ms");
+    }
     for (first, last) in [(0, 9), (5000, 4999)] {
         let port_range = Some(first..=last);
         let config = Config {

@@ -96,7 +96,10 @@ impl GathererActor {
         // Where only relays are wanted, nothing is to be reached otherwise.
         let ports = match config.policy {
             Policy::All => ports,
-            Policy::Relay => Ports::default(),
+            Policy::Relay => Ports {
+                busy_poll: ports.busy_poll,
+                ..Ports::default()
+            },
         };
         let ufrag = &scope.gatherer.parameters.load().username_fragment;
         let lease = ports.mux.as_ref().map(|mux| {
@@ -326,6 +329,7 @@ impl GathererActor {
             self.drain(ctx);
         }
         if !batch.is_empty() {
+            self.ports.busy_poll.arrived();
             count(&self.scope, Direction::In, batch.iter().map(|(_, s)| s));
             if let Some(ice) = &self.above
                 && let Some(permit) = self.permit.take()

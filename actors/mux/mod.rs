@@ -22,6 +22,7 @@ use self::reader::Reader;
 use self::single_port::{HandedOver, Seat};
 use self::store::PortStore;
 use crate::alarm::now;
+use crate::busy_poll::BusyPoll;
 use crate::config::{Config, UdpMode};
 use crate::error::ActorKind;
 use crate::gatherer::interfaces;
@@ -100,6 +101,7 @@ struct State {
     others: Vec<(u32, HandedOver)>,
     /// Wakes the reader, which also flushes, when something waits to be sent.
     waker: Option<std::task::Waker>,
+    busy_poll: BusyPoll,
     #[cfg(any(test, feature = "chaos"))]
     fault: Option<PortFault>,
 }
@@ -143,6 +145,7 @@ impl Mux {
         config: &Config,
         metrics: Arc<Metrics>,
         single_port: &Arc<SinglePort>,
+        busy_poll: &BusyPoll,
     ) -> Result<Option<Mux>, MuxError> {
         let (address, single_port) = match config.udp {
             UdpMode::PerSession | UdpMode::Off => return Ok(None),
@@ -153,7 +156,7 @@ impl Mux {
                 (SocketAddr::new(ip, port), Some(single_port))
             }
         };
-        Mux::bind(address, config, metrics, single_port).map(Some)
+        Mux::bind(address, config, metrics, single_port, busy_poll).map(Some)
     }
 
     /// Opens the port and begins to read from it, on the current thread. In single-port mode with
@@ -163,6 +166,7 @@ impl Mux {
         config: &Config,
         metrics: Arc<Metrics>,
         single_port: Option<&Arc<SinglePort>>,
+        busy_poll: &BusyPoll,
     ) -> Result<Mux, MuxError> {
         let failed = |source| MuxError::Bind { address, source };
         let mut binding = Binding {
@@ -205,6 +209,7 @@ impl Mux {
             batches: Vec::new(),
             others: Vec::new(),
             waker: None,
+            busy_poll: busy_poll.clone(),
             #[cfg(any(test, feature = "chaos"))]
             fault: None,
         })));
@@ -440,6 +445,9 @@ impl State {
 
     /// Sends each session its batch.
     fn deliver(&mut self) {
+        if !self.batches.is_empty() {
+            self.busy_poll.arrived();
+        }
         for (id, batch) in self.batches.drain(..) {
             let (count, bytes) = batch
                 .iter()

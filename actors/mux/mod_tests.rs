@@ -164,7 +164,14 @@ impl World {
         let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let muxes = (0..muxes)
             .map(|_| {
-                let mux = Mux::bind(address, &config, metrics.clone(), single).unwrap();
+                let mux = Mux::bind(
+                    address,
+                    &config,
+                    metrics.clone(),
+                    single,
+                    &BusyPoll::default(),
+                )
+                .unwrap();
                 address = mux.local_addr();
                 mux
             })
@@ -562,6 +569,7 @@ async fn a_single_port_is_not_shared_with_another_program() {
         &Config::default(),
         Metrics::new(1),
         Some(&port),
+        &BusyPoll::default(),
     );
     assert!(matches!(bound, Err(MuxError::Bind { .. })));
 }

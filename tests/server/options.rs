@@ -171,6 +171,7 @@ fn a_file_says_the_same_and_the_command_line_goes_before_it() {
             ice_grace = 10.5
             close_timeout = "2s"
             worker_timeout = "20s"
+            busy_poll = "50us"
             drain_timeout = "1s"
             channel_send_limit = 100000
             channel_receive_limit = 100000
@@ -209,7 +210,7 @@ fn bad_input_is_refused_with_what_is_wrong_and_what_would_be_right() {
         (&["--session-rate", "inf"], &["PER_SECOND[,BURST]"]),
         (
             &["--idle-timeout", "soon"],
-            &["\"soon\" is no time", "ms, s, m or h"],
+            &["\"soon\" is no time", "us, ms, s, m or h"],
         ),
         (&["--idle-timeout", "5d"], &["ms, s, m or h"]),
         (
@@ -231,6 +232,10 @@ fn bad_input_is_refused_with_what_is_wrong_and_what_would_be_right() {
         (
             &["--max-half-open", "0"],
             &["max_half_open is 0", "at least 1"],
+        ),
+        (
+            &["--busy-poll", "1s"],
+            &["busy_poll is 1s", "at most 10 ms"],
         ),
         (&["--tcp", "perhaps"], &["--tcp", "perhaps"]),
         (&["--max-half-open", "-1"], &["--max-half-open"]),

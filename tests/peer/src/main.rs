@@ -92,6 +92,8 @@ fn main() -> ExitCode {
 fn start(udp: UdpMode) -> Result<Runtime, actix_rtc::StartError> {
     let config = Config {
         workers: 1,
+        // The others have one thread with nothing between it and its sockets.
+        busy_poll: Some(Duration::from_micros(100)),
         loopback: true,
         udp,
         // The driver has its own high-water mark, and this is not to be below it.
