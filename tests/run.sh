@@ -39,6 +39,8 @@ soak 120
 '
 
 export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
+# Nothing here measures speed, and programs that are laid out as one for it take minutes to link.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 target=${CARGO_TARGET_DIR:-$PWD/target}
 binary=$target/release/actix-rtc
 logs=target/tests
@@ -266,9 +268,7 @@ for package in json.load(sys.stdin)["packages"]:
 
 stage_soak() {
     built
-    # Dozens of programs are not to be linked as one each.
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 RTC_LONG=1 \
-        cargo test --release --workspace --all-features --locked -- --include-ignored
+    RTC_LONG=1 cargo test --release --workspace --all-features --locked -- --include-ignored
     local engine
     for engine in $engines; do
         loopback --engine "$engine" --megabytes 2048
