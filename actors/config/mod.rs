@@ -138,13 +138,12 @@ pub struct Config {
     /// host has no other address or when a mux is bound to one.
     pub loopback: bool,
     /// How long a worker goes on looking for more after it has received something, before it
-    /// sleeps. It takes a thread longer to wake up than to handle a datagram: with 100 µs two
-    /// programs on a virtual machine answer each other several times faster, and even with less
-    /// processor time. But traffic that comes a little more rarely than that, or a little more
-    /// often than a worker could use its sleep, keeps a whole processor busy, and where there are
-    /// fewer processors than busy threads it only takes time from the others. While nothing comes
-    /// it costs nothing; a worker that looks in vain looks more rarely. At most 10 ms. Default
-    /// `None`: a worker sleeps as soon as it has nothing to do.
+    /// sleeps. To wake a thread takes longer than to handle a datagram: with 100 µs two programs
+    /// that answer each other do so several times faster, and with less processor time. The price:
+    /// under traffic whose pauses are not longer than this a worker never sleeps and has a
+    /// processor to itself, and where busy threads outnumber processors it only takes time from
+    /// the others. While nothing comes it costs nothing; after looks in vain a worker looks more
+    /// rarely. At most 10 ms. Default `None`: a worker sleeps as soon as it has nothing to do.
     pub busy_poll: Option<Duration>,
     /// Socket buffers, in bytes, each way. Default 2 MiB; the system may grant less.
     pub socket_buffer: usize,
