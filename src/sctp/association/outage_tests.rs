@@ -67,3 +67,37 @@ fn data_goes_on_as_soon_as_the_path_is_back() {
         }
     }
 }
+
+#[test]
+fn a_path_that_is_back_when_the_repair_is_under_way_changes_nothing() {
+    let conditions = Conditions {
+        delay: Duration::from_millis(25),
+        rate: 200e6,
+        ..Default::default()
+    };
+    let ends = [false, true].map(|says| {
+        let mut pair = Pair::connected(Config::default(), conditions.clone(), 2);
+        let id = pair.open(0, "bulk", ChannelOptions::default());
+        let message = pattern(16_000, 0);
+        fill(&mut pair, id, &message, Duration::from_millis(500));
+        pair.conditions.loss = 1.0;
+        fill(&mut pair, id, &message, Duration::from_secs(2));
+        pair.conditions.loss = 0.0;
+        let before = pair.sides[0].association.stats();
+        assert!(before.timeouts > 0, "{before:?}");
+        // The timer rings, and the first of what was lost is acknowledged.
+        assert!(pair.run_until(Duration::from_secs(4), |pair| {
+            let stats = pair.sides[0].association.stats();
+            stats.in_flight_chunks < before.in_flight_chunks
+        }));
+        if says {
+            let now = pair.now;
+            pair.sides[0].association.path_restored(now);
+        }
+        pair.run_for(Duration::from_secs(4));
+        let stats = pair.sides[0].association.stats();
+        assert_eq!(stats.in_flight_bytes, 0);
+        (stats.timeouts, stats.retransmitted_chunks, pair.sent)
+    });
+    assert_eq!(ends[0], ends[1]);
+}

@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::super::established::Established;
+use super::super::super::packet::kind;
 use super::super::super::testing::{Conditions, Pair, pattern};
 use super::super::super::{ChannelId, ChannelOptions, Config, Event, Message, SendError};
+use super::super::life::Phase;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,6 +17,13 @@ fn link(megabits: u32, rtt: u64, loss: f64) -> Conditions {
         loss,
         delay: Duration::from_millis(rtt) / 2,
         ..Default::default()
+    }
+}
+
+fn established(pair: &mut Pair) -> &mut Established {
+    match &mut pair.sides[0].association.phase {
+        Phase::Connected { established, .. } => established,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -316,4 +326,70 @@ fn what_an_outage_lost_at_the_end_of_a_transfer_is_sent_again_as_in_a_slow_start
         }
         assert_eq!(pair.sides[1].received.len(), 8);
     }
+}
+
+/// RFC 9260 §6.2.1 D i.
+#[test]
+fn a_sack_that_was_overtaken_says_nothing_of_the_window() {
+    const MS: Duration = Duration::from_millis(1);
+    // How long a message takes that leaves in three bursts, when an old SACK with this window comes
+    // so long after the first.
+    let takes = |overtaken: Option<(Duration, u32)>| {
+        let mut pair = Pair::connected(Config::default(), link(100, 50, 0.0), 9);
+        let id = pair.open(0, "bulk", ChannelOptions::default());
+        flood(&mut pair, id, 2 * SECOND);
+        pair.run_for(SECOND);
+        pair.sides[1].received.clear();
+        let old = established(&mut pair).flight.cumulative().wrapping_sub(1);
+        let start = pair.now;
+        pair.send(0, id, pattern(125_000, 0)).unwrap();
+        if let Some((after, window)) = overtaken {
+            let sack = pair.forge(
+                1,
+                kind::SACK,
+                &[old, window, 0].map(u32::to_be_bytes).concat(),
+            );
+            pair.run_for(after);
+            assert!(established(&mut pair).pending() > 0, "the rest waits");
+            let now = pair.now;
+            pair.sides[0].association.handle_packet(now, sack);
+            pair.drain();
+        }
+        assert!(pair.run_until(SECOND, |pair| !pair.sides[1].received.is_empty()));
+        pair.now - start
+    };
+    let alone = takes(None);
+    // Before the second and before the third burst.
+    for after in [MS, 5 * MS] {
+        for window in [0, 1 << 20] {
+            let took = takes(Some((after, window)));
+            // At most a pause between two bursts more; to wait for the next SACK is a round trip.
+            let most = alone + 5 * MS;
+            assert!(
+                took <= most,
+                "{took:?} instead of {alone:?}: {window} after {after:?}"
+            );
+        }
+    }
+}
+
+/// sctp-proto looks at all that is in flight each time that it is asked.
+#[test]
+fn with_no_chunk_left_to_give_nothing_is_asked_again() {
+    let mut pair = Pair::connected(Config::default(), link(0, 50, 0.0), 10);
+    let id = pair.open(0, "tiny", ChannelOptions::default());
+    pair.run_for(SECOND);
+    for _ in 0..1_000 {
+        let tiny = Message::text("x");
+        let now = pair.now;
+        pair.sides[0].association.send(now, id, tiny).unwrap();
+    }
+    pair.drain();
+    let now = pair.now;
+    let established = established(&mut pair);
+    let (bytes, chunks) = established.room(2);
+    assert!(bytes > 0 && chunks == 0, "{bytes} bytes, {chunks} chunks");
+    assert_eq!(established.pending(), 0, "all that was given has left");
+    assert!(!established.is_due(now));
+    assert!(pair.run_until(SECOND, |pair| pair.sides[1].received.len() == 1_000));
 }
