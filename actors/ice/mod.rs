@@ -1,6 +1,7 @@
 //! The ICE actor: runs the agent, splits what comes from the network, and lets data flow on the
 //! selected pair.
 
+mod data;
 mod handle;
 pub(crate) mod messages;
 pub(crate) mod metrics;
@@ -22,13 +23,11 @@ use crate::error::{ActorKind, IceError, Reason, TransportError};
 use crate::event::{Event as SessionEvent, IceTransportEvent};
 use crate::guard::Exit;
 use crate::ice::messages::{AddRemoteCandidate, GetStats, Restart, SetRole, Start};
-use crate::link::{Above, DtlsToIce, GathererToIce, IceToDtls, IceToGatherer, Permit, Shutdown};
+use crate::link::{Above, DtlsToIce, GathererToIce, IceToDtls, IceToGatherer, Shutdown};
 use crate::mailbox::{Neighbour, metered};
-use crate::metrics::Direction;
 use crate::proto::Machine;
-use crate::proto::demux::{Kind, classify};
-use crate::proto::ice::{Agent, Candidate, Event, Parameters, Role, State};
-use crate::proto::net::{Path, Segments};
+use crate::proto::ice::{Agent, Candidate, Event, Parameters, State};
+use crate::proto::net::Path;
 use crate::scope::Scope;
 use crate::state::IceGathererState;
 use crate::supervisor::StateChanged;
@@ -87,49 +86,6 @@ impl IceActor {
             exported: metrics::Exported::default(),
             names: Names::default(),
         }
-    }
-
-    /// Splits a batch by protocol (RFC 7983); what is for the layer above stays a batch. Whether all
-    /// of it was, so that the agent has nothing new to say.
-    fn handle_inbound(&mut self, batch: Vec<(Path, Segments)>, permit: Permit) -> bool {
-        let now = now();
-        let metrics = self.scope.metrics.clone();
-        let (mut count, mut bytes) = (0, 0);
-        let mut datagrams = Vec::new();
-        for (path, segments) in &batch {
-            count += segments.count();
-            bytes += segments.len();
-            // Asked once for all datagrams of a path; a check among them may make it `true`.
-            let mut believed = false;
-            let (mut packets, mut size) = (0, 0);
-            for datagram in segments.iter() {
-                match classify(&datagram) {
-                    Some(Kind::Stun) => self.agent.handle_datagram(now, *path, &datagram),
-                    Some(Kind::Dtls) => {
-                        believed = believed || self.agent.handle_data(now, path);
-                        if believed {
-                            packets += 1;
-                            size += datagram.len();
-                            datagrams.push(datagram);
-                        }
-                    }
-                    _ => metrics.ice.unknown_protocol.increment(1),
-                }
-            }
-            if packets > 0 {
-                self.agent.count_received(path, packets, size);
-            }
-        }
-        metrics
-            .actor(ActorKind::Ice)
-            .traffic(Direction::In, count, bytes);
-        let all = datagrams.len() == count;
-        if let Some(above) = &self.above
-            && !datagrams.is_empty()
-        {
-            above.do_send(IceToDtls::Datagrams { datagrams, permit });
-        }
-        all
     }
 
     /// Takes out of the agent what it has to send and to say.
@@ -230,18 +186,6 @@ impl IceActor {
     fn publish_remote_candidates(&self) {
         let candidates = self.agent.remote_candidates().cloned().collect();
         self.scope.ice.remote_candidates.store(Arc::new(candidates));
-    }
-
-    fn tell_writable(&mut self) {
-        let writable = self.agent.send_path().is_some();
-        if writable
-            && !self.writable
-            && let Some(above) = &self.above
-        {
-            let controlling = self.agent.role() == Role::Controlling;
-            above.do_send(IceToDtls::Writable { controlling });
-        }
-        self.writable = writable;
     }
 
     /// New credentials, shown to the application and known to the worker's shared port.
@@ -386,43 +330,6 @@ impl Handler<GathererToIce> for IceActor {
             }
         }
         self.drain(ctx);
-    }
-}
-
-impl Handler<DtlsToIce> for IceActor {
-    type Result = ();
-
-    fn handle(&mut self, DtlsToIce(segments): DtlsToIce, _ctx: &mut Context<Self>) {
-        #[cfg(feature = "chaos")]
-        if crate::chaos::Victim::is_struck(self, _ctx) {
-            return;
-        }
-        let (count, bytes) = segments
-            .iter()
-            .fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
-        match self.agent.send_path() {
-            Some(path) => {
-                let metrics = self.scope.metrics.actor(ActorKind::Ice);
-                metrics.traffic(Direction::Out, count, bytes);
-                if self.agent.note_sent(now(), count, bytes) {
-                    self.alarm.set(self.agent.poll_timeout());
-                }
-                self.gatherer
-                    .do_send(IceToGatherer::Data { path, segments });
-            }
-            // Without consent nothing may be sent (RFC 7675 §5.1); DTLS and SCTP send it again.
-            None => self.scope.metrics.ice.no_pair.increment(count as u64),
-        }
-    }
-}
-
-impl Handler<Above<IceToDtls>> for IceActor {
-    type Result = ();
-
-    fn handle(&mut self, Above(dtls): Above<IceToDtls>, _: &mut Context<Self>) {
-        self.above = Some(dtls);
-        self.writable = false;
-        self.tell_writable();
     }
 }
 

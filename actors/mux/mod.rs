@@ -1,9 +1,11 @@
-//! A worker's shared UDP port: many sessions on one socket, and who gets which datagram.
+//! A worker's shared UDP port: many sessions on one socket.
 //!
 //! The rules of routing, and of who may have which address, are in [`route`](crate::proto::route).
 
+mod dispatch;
 #[cfg(any(test, feature = "chaos"))]
 mod fault;
+mod lease;
 mod reader;
 mod single_port;
 mod store;
@@ -14,31 +16,26 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
-
+use self::dispatch::Batch;
 use self::reader::Reader;
 use self::single_port::{HandedOver, Seat};
 use self::store::PortStore;
-use crate::alarm::now;
 use crate::busy_poll::BusyPoll;
 use crate::config::{Config, UdpMode};
-use crate::error::ActorKind;
 use crate::gatherer::interfaces;
 use crate::gatherer::messages::FromMux;
 use crate::gatherer::udp::{Sent, Udp};
 use crate::link::{GathererToIce, Permits};
 use crate::mailbox::Neighbour;
-use crate::metrics::{Direction, Metrics};
-use crate::proto::demux::{Kind, classify};
+use crate::metrics::Metrics;
 use crate::proto::gather::Base;
 use crate::proto::net::{Path, Protocol, Segments};
-use crate::proto::route::{Asker, Claim, Routes, Tables};
-use crate::proto::stun;
+use crate::proto::route::{Routes, Tables};
 
 #[cfg(any(test, feature = "chaos"))]
 pub(crate) use self::fault::PortFault;
+pub(crate) use self::lease::MuxLease;
 pub(crate) use self::single_port::SinglePort;
 
 /// Why a shared port could not be opened.
@@ -75,9 +72,6 @@ pub(crate) struct RouteId {
     seat: u32,
     session: u64,
 }
-
-/// What one wake brought for one session.
-type Batch = (RouteId, Vec<(Path, Segments)>);
 
 /// The shared port of a worker. A cheap clone, for use on the worker's thread only.
 #[derive(Clone)]
@@ -236,111 +230,6 @@ impl Mux {
         } = &*self.0.borrow();
         Base::of_port(Protocol::Udp, binding.address, announced, hosts)
     }
-
-    /// A session's share in the port.
-    pub(crate) fn lease(&self, gatherer: Neighbour<FromMux>, permits: Permits) -> MuxLease {
-        let state = &mut *self.0.borrow_mut();
-        let id = RouteId {
-            seat: state.seat(),
-            session: state.next,
-        };
-        state.next += 1;
-        let session = Session {
-            gatherer,
-            ice: None,
-            permits,
-        };
-        state.sessions.insert(id, session);
-        state.routes.join(id);
-        MuxLease {
-            id,
-            mux: self.clone(),
-        }
-    }
-}
-
-/// A session's routes on a shared port. All of them end when it is dropped.
-pub(crate) struct MuxLease {
-    id: RouteId,
-    mux: Mux,
-}
-
-impl MuxLease {
-    /// Where the session's traffic goes.
-    pub(crate) fn set_ice(&self, ice: Neighbour<GathererToIce>) {
-        if let Some(session) = self.mux.0.borrow_mut().sessions.get_mut(&self.id) {
-            session.ice = Some(ice);
-        }
-    }
-
-    /// Requests with this local username fragment are ours. Those of the generations before stay
-    /// ours too: late checks of them are no errors.
-    pub(crate) fn add_ufrag(&self, ufrag: &str) {
-        if !self.mux.0.borrow_mut().routes.add_ufrag(self.id, ufrag) {
-            tracing::warn!(
-                ufrag,
-                "two sessions have the same username fragment: the later one is not reached"
-            );
-        }
-    }
-
-    /// The peer was heard on this path: traffic from there is ours, unless it is another session's.
-    pub(crate) fn authenticated(&self, path: Path) {
-        let state = &mut *self.mux.0.borrow_mut();
-        let claim = state.routes.authenticated(now(), self.id, path);
-        state.count(claim);
-    }
-
-    /// The peer has answered on this path.
-    pub(crate) fn answered(&self, path: Path) {
-        let state = &mut *self.mux.0.borrow_mut();
-        let claim = state.routes.answered(now(), self.id, path);
-        state.count(claim);
-    }
-
-    /// Traffic from there is no longer ours.
-    pub(crate) fn release(&self, path: Path) {
-        self.mux.0.borrow_mut().routes.release(self.id, path);
-    }
-
-    /// Sends connectivity checks and their answers.
-    pub(crate) fn send_check(&self, path: Path, datagram: Bytes) -> Sent {
-        let state = &mut *self.mux.0.borrow_mut();
-        if let Some(header) = stun::peek(&datagram)
-            && header.class == stun::Class::Request
-        {
-            let id = header.transaction_id;
-            state
-                .routes
-                .expect(now(), self.id, Asker::Agent, id, path.remote);
-        }
-        state.send(path, &Segments::from(datagram))
-    }
-
-    /// Asks a STUN server; its answer comes back as a message to the gatherer.
-    pub(crate) fn send_request(&self, path: Path, datagram: Bytes) -> Sent {
-        let state = &mut *self.mux.0.borrow_mut();
-        if let Some(header) = stun::peek(&datagram) {
-            let id = header.transaction_id;
-            state
-                .routes
-                .expect(now(), self.id, Asker::Gatherer, id, path.remote);
-        }
-        state.send(path, &Segments::from(datagram))
-    }
-
-    /// Sends data.
-    pub(crate) fn send(&self, path: Path, segments: &Segments) -> Sent {
-        self.mux.0.borrow_mut().send(path, segments)
-    }
-}
-
-impl Drop for MuxLease {
-    fn drop(&mut self) {
-        let state = &mut *self.mux.0.borrow_mut();
-        state.sessions.remove(&self.id);
-        state.routes.leave(self.id);
-    }
 }
 
 impl State {
@@ -363,126 +252,12 @@ impl State {
         sent
     }
 
-    fn count(&self, claim: Claim) {
-        if claim == Claim::Taken {
-            self.metrics.gatherer.address_taken.increment(1);
-        }
-    }
-
-    /// Sorts what one wake brought by session, one batch each.
-    fn dispatch(&mut self) {
-        let mut received = std::mem::take(&mut self.received);
-        for (path, segments) in received.drain(..) {
-            if mixed(&segments) {
-                for datagram in segments.iter() {
-                    self.sort(path, datagram.into());
-                }
-            } else {
-                self.sort(path, segments);
-            }
-        }
-        self.received = received;
-        self.hand_over();
-        self.deliver();
-    }
-
-    /// Puts datagrams of one kind into the batch of their session, or of its worker.
-    fn sort(&mut self, path: Path, segments: Segments) {
-        let (id, asker) = match self.routes.route(path.remote, segments.contents()) {
-            Ok(found) => found,
-            Err(miss) => {
-                let misses = &self.metrics.gatherer.misses[miss as usize];
-                return misses.increment(segments.count() as u64);
-            }
-        };
-        if id.seat == self.seat() {
-            return self.add(id, asker, path, segments);
-        }
-        let item = (id, asker, path, segments);
-        match self.others.iter_mut().find(|(seat, _)| *seat == id.seat) {
-            Some((_, batch)) => batch.push(item),
-            None => self.others.push((id.seat, vec![item])),
-        }
-    }
-
-    /// Puts datagrams into the batch of a session of this worker.
-    fn add(&mut self, id: RouteId, asker: Asker, path: Path, segments: Segments) {
-        if asker == Asker::Gatherer {
-            if let Some(session) = self.sessions.get(&id) {
-                let answer = segments.contents().clone();
-                session.gatherer.do_send(FromMux::Answer(path, answer));
-            }
-            return;
-        }
-        match self.batches.iter_mut().find(|(owner, _)| *owner == id) {
-            Some((_, batch)) => batch.push((path, segments)),
-            None => self.batches.push((id, vec![(path, segments)])),
-        }
-    }
-
-    /// Gives the other workers what is theirs.
-    fn hand_over(&mut self) {
-        let Some(seat) = &self.seat else { return };
-        for (to, batch) in self.others.drain(..) {
-            if let Err(lost) = seat.hand_over(to, batch) {
-                let lost: usize = lost.iter().map(|(.., segments)| segments.count()).sum();
-                self.metrics.gatherer.worker_slow.increment(lost as u64);
-            }
-        }
-    }
-
-    /// Takes what other workers have received for this one.
-    fn take_handed_over(&mut self, cx: &mut Context<'_>) {
-        while let Some(Poll::Ready(Some(batch))) =
-            self.seat.as_mut().map(|seat| seat.inbox.poll_recv(cx))
-        {
-            for (id, asker, path, segments) in batch {
-                self.add(id, asker, path, segments);
-            }
-        }
-        self.deliver();
-    }
-
-    /// Sends each session its batch.
-    fn deliver(&mut self) {
-        if !self.batches.is_empty() {
-            self.busy_poll.arrived();
-        }
-        for (id, batch) in self.batches.drain(..) {
-            let (count, bytes) = batch
-                .iter()
-                .fold((0, 0), |(c, b), (_, s)| (c + s.count(), b + s.len()));
-            let gatherers = self.metrics.actor(ActorKind::Gatherer);
-            gatherers.traffic(Direction::In, count, bytes);
-            let Some(session) = self.sessions.get(&id) else {
-                continue;
-            };
-            let Some(ice) = &session.ice else { continue };
-            match session.permits.try_acquire() {
-                Some(permit) => ice.do_send(GathererToIce::Inbound { batch, permit }),
-                // A session that is flooded, or slow, loses its own datagrams only.
-                None => {
-                    ice.refuse();
-                    self.metrics.gatherer.no_permit.increment(count as u64);
-                }
-            }
-        }
-    }
-
     /// Tells all sessions what became of the socket.
     fn tell_all(&self, message: fn() -> FromMux) {
         for session in self.sessions.values() {
             session.gatherer.do_send(message());
         }
     }
-}
-
-/// Whether joined datagrams are not all DTLS: only those all go the same way.
-fn mixed(segments: &Segments) -> bool {
-    segments
-        .contents()
-        .chunks(segments.segment_size().max(1))
-        .any(|datagram| classify(datagram) != Some(Kind::Dtls))
 }
 
 #[cfg(test)]

@@ -8,17 +8,19 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use bytes::Bytes;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::*;
+use crate::alarm::now;
+use crate::error::ActorKind;
 use crate::link::{INBOUND_BATCHES, Permit};
 use crate::mailbox::{Address, Meter, metered};
 use crate::proto::Machine;
 use crate::proto::ice::{Agent, Candidate, Event, Role};
-use crate::proto::net::Protocol;
 use crate::proto::random::Random;
 use crate::proto::route::Sizes;
-use crate::proto::stun::Class;
+use crate::proto::stun::{self, Class};
 
 /// How long anything may take that should take milliseconds.
 const WITHIN: Duration = Duration::from_secs(20);

@@ -1,0 +1,212 @@
+//! The data channels of an association: how each is opened and given to the application, and how
+//! messages get from the one to the other.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use super::SctpActor;
+use crate::alarm::now;
+use crate::channel::{Command, DataChannel, DataChannelState, Offered, Shared};
+use crate::event::{Event as SessionEvent, SctpTransportEvent};
+use crate::metrics::{Direction, Share};
+use crate::proto::sctp::{ChannelError, ChannelId, Message, OpenError};
+use crate::sctp::messages::{GetChannels, Open, Wake};
+use crate::stats::ChannelStats;
+
+/// A channel, and how much the association still holds back of what it was given for it.
+pub(super) struct Attached {
+    shared: Arc<Shared>,
+    held_messages: usize,
+    held_bytes: usize,
+    /// In the gauge of channels.
+    counted: Option<Share>,
+}
+
+/// How an inbox is filled: [`Shared::fill`] or [`Shared::fill_with_all`].
+type Fill = fn(&Shared, &mut dyn FnMut() -> Option<Message>) -> (usize, usize);
+
+impl SctpActor {
+    /// `None` when the application has let go of the session.
+    fn attach(&mut self, id: ChannelId) -> Option<Arc<Shared>> {
+        let info = self.association.channel(id)?;
+        self.application.lease.upgrade()?;
+        let config = &self.scope.config;
+        let (send, receive) = (config.channel_send_limit, config.channel_receive_limit);
+        let shared = Arc::new(Shared::new(id, info, self.port.clone(), send, receive));
+        self.connection.sctp.add_channel(shared.clone());
+        let attached = Attached {
+            shared: shared.clone(),
+            held_messages: 0,
+            held_bytes: 0,
+            counted: self
+                .scope
+                .metrics
+                .sctp
+                .channel(DataChannelState::Connecting),
+        };
+        self.channels.insert(id, attached);
+        Some(shared)
+    }
+
+    /// A channel that the peer has opened.
+    pub(super) fn accept(&mut self, now: Instant, id: ChannelId) {
+        let Some(shared) = self.attach(id) else {
+            self.association.close_channel(now, id);
+            return;
+        };
+        self.channel_state(id, DataChannelState::Open, None);
+        let label = shared.info().label.clone();
+        let offered = Offered::new(shared);
+        if let Err(error) = self.application.incoming.try_send(offered) {
+            // Nobody accepts channels: it closes as it is dropped.
+            tracing::debug!(%error, "incoming channel not taken");
+        }
+        self.scope
+            .events
+            .send(SessionEvent::Sctp(SctpTransportEvent::DataChannel {
+                label,
+            }));
+    }
+
+    pub(super) fn channel_state(
+        &mut self,
+        id: ChannelId,
+        state: DataChannelState,
+        error: Option<ChannelError>,
+    ) {
+        let Some(attached) = self.channels.get_mut(&id) else {
+            return;
+        };
+        if let Some(info) = self.association.channel(id) {
+            attached.shared.set_info(info);
+        }
+        attached.shared.set_state(state, error);
+        attached.counted = self.scope.metrics.sctp.channel(state);
+    }
+
+    pub(super) fn forget(&mut self, now: Instant, id: ChannelId, error: Option<ChannelError>) {
+        // The association forgets the channel when it is read to the end: it must not wait for an
+        // application that may never read. There is no more than the receive window.
+        self.deliver(now, id, Shared::fill_with_all);
+        self.channel_state(id, DataChannelState::Closed, error);
+        if let Some(attached) = self.channels.remove(&id) {
+            self.held -= attached.held_bytes;
+        }
+        self.connection.sctp.remove_channel(id);
+    }
+
+    /// Moves what has arrived to the application. What its inbox has no room for stays behind and
+    /// closes the receive window.
+    pub(super) fn deliver(&mut self, now: Instant, id: ChannelId, fill: Fill) {
+        let Some(attached) = self.channels.get(&id) else {
+            return;
+        };
+        let association = &mut self.association;
+        let (count, bytes) = fill(&attached.shared, &mut || association.recv(now, id));
+        if count > 0 {
+            self.scope.touch(now);
+            let metrics = &self.scope.metrics.sctp;
+            metrics.messages(Direction::In, count as u64, bytes as u64);
+        }
+    }
+
+    fn send(&mut self, now: Instant, id: ChannelId, message: Message) {
+        let size = message.len();
+        let Some(attached) = self.channels.get_mut(&id) else {
+            return;
+        };
+        match self.association.send(now, id, message) {
+            Ok(()) => {
+                if attached.held_messages == 0 {
+                    self.sending.push(id);
+                }
+                attached.held_messages += 1;
+                attached.held_bytes += size;
+                self.held += size;
+                let metrics = &self.scope.metrics.sctp;
+                metrics.messages(Direction::Out, 1, size as u64);
+            }
+            // It began to close while the message was on its way here.
+            Err(error) => {
+                tracing::debug!(%error, "message not sent");
+                attached.shared.released(1, size);
+            }
+        }
+    }
+
+    /// Gives room back for what the association has taken.
+    pub(super) fn release(&mut self) {
+        let (association, channels) = (&self.association, &mut self.channels);
+        let total = &mut self.held;
+        self.sending.retain(|id| {
+            let Some(attached) = channels.get_mut(id) else {
+                return false;
+            };
+            let messages = association.queued_messages(*id);
+            let bytes = association.buffered_amount(*id);
+            let fewer = attached.held_messages - messages;
+            attached.shared.released(fewer, attached.held_bytes - bytes);
+            *total -= attached.held_bytes - bytes;
+            (attached.held_messages, attached.held_bytes) = (messages, bytes);
+            messages > 0
+        });
+        self.buffered.set(self.held as f64);
+    }
+
+    pub(super) fn run_commands(&mut self, now: Instant) {
+        let commands = self.port.take();
+        if !commands.is_empty() {
+            self.scope.touch(now);
+        }
+        for command in commands {
+            match command {
+                Command::Send(id, message) => self.send(now, id, message),
+                Command::Resume(id) => self.deliver(now, id, Shared::fill),
+                Command::Close(id) => self.association.close_channel(now, id),
+            }
+        }
+    }
+}
+
+impl Handler<Open> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Open, ctx: &mut Context<Self>) {
+        let opened = self.association.open(now(), message.label, message.options);
+        let lease = self.application.lease.upgrade();
+        let channel = opened.and_then(|id| {
+            let (shared, lease) = self.attach(id).zip(lease).ok_or(OpenError::Closed)?;
+            Ok(DataChannel::new(shared, lease))
+        });
+        let _ = message.reply.send(channel);
+        self.drain(ctx, now());
+    }
+}
+
+impl Handler<Wake> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        let now = now();
+        self.run_commands(now);
+        self.drain(ctx, now);
+    }
+}
+
+impl Handler<GetChannels> for SctpActor {
+    type Result = ();
+
+    fn handle(&mut self, GetChannels(reply): GetChannels, _: &mut Context<Self>) {
+        let ids = self.association.channel_ids().into_iter().enumerate();
+        let channels = ids.filter_map(|(number, id)| {
+            Some(ChannelStats {
+                number,
+                info: self.association.channel(id)?,
+                buffered: self.association.buffered_amount(id),
+            })
+        });
+        let _ = reply.send(channels.collect());
+    }
+}
