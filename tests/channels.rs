@@ -1,21 +1,19 @@
 //! Data channels as an application holds them, over real sockets: the stream of messages, the two
 //! halves, the low threshold, busy polling, and messages of many mebibytes.
 
+#[path = "harness/pair.rs"]
+mod pair;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, DataChannelState, GatherOptions, Message, Runtime,
-    SendError, Session, UdpMode,
+    Config, DataChannel, DataChannelState, GatherOptions, Message, Runtime, SendError, Session,
 };
+use pair::{channel, config, dialling, signal, start};
+use time_limit::within;
 use tokio_stream::StreamExt;
-
-const LIMIT: Duration = Duration::from_secs(40);
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("took too long")
-}
 
 /// Two sessions in one process, with a channel from the first to the second.
 struct Pair {
@@ -27,39 +25,20 @@ struct Pair {
 
 impl Pair {
     async fn new(change: impl FnOnce(&mut Config)) -> Pair {
-        let mut config = Config {
-            workers: 2,
-            loopback: true,
-            udp: UdpMode::Mux {
-                ip: std::net::Ipv4Addr::LOCALHOST.into(),
-                port: 0,
-            },
-            ..Config::default()
-        };
+        let mut config = config(2);
         change(&mut config);
-        let rtc = Runtime::builder().config(config).start().unwrap();
-        let own = GatherOptions {
-            own_sockets: true,
-            ..GatherOptions::default()
-        };
-        let offerer = rtc.session(own).unwrap();
-        let answerer = rtc.session(GatherOptions::default()).unwrap();
-        within(async {
-            let offer = offerer.offer().await.unwrap();
-            let answer = answerer.accept(&offer).await.unwrap();
-            offerer.set_answer(&answer).await.unwrap();
-            let ours = offerer.create_data_channel("test", DataChannelOptions::default());
-            let ours = ours.await.unwrap();
-            let theirs = answerer.accept_data_channel().await.unwrap();
-            ours.opened().await.unwrap();
-            Pair {
-                _rtc: rtc,
-                sessions: [offerer, answerer],
-                ours,
-                theirs,
-            }
-        })
-        .await
+        let rtc = start(config);
+        let sessions = [dialling(), GatherOptions::default()].map(|o| rtc.session(o).unwrap());
+        let [offerer, answerer] = &sessions;
+        // Not connected yet: the channel waits for that.
+        signal(offerer, answerer).await;
+        let (ours, theirs) = channel(offerer, answerer).await;
+        Pair {
+            _rtc: rtc,
+            sessions,
+            ours,
+            theirs,
+        }
     }
 }
 

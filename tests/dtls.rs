@@ -1,5 +1,8 @@
 //! The DTLS transport over real sockets, on each engine: roles, certificates, keys, stopping.
 
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::time::{Duration, SystemTime};
 
 use actix_rtc::proto::dtls::{ExportError, SrtpProfile, StartError};
@@ -8,9 +11,7 @@ use actix_rtc::{
     Certificate, Config, DtlsEngine, DtlsError, DtlsFingerprint, DtlsParameters, DtlsRole,
     DtlsTransport, DtlsTransportState, GatherOptions, IceGatherer, IceRole, IceTransport, Runtime,
 };
-
-/// Nothing here may take longer; a test that hangs fails instead.
-const LIMIT: Duration = Duration::from_secs(40);
+use time_limit::{until, within};
 
 const ENGINES: &[DtlsEngine] = &[
     DtlsEngine::Dimpl,
@@ -28,12 +29,6 @@ fn runtime(engine: DtlsEngine) -> Runtime {
     config.dtls.srtp_profiles = SrtpProfile::ALL.to_vec();
     config.dtls.handshake_timeout = Duration::from_secs(10);
     Runtime::builder().config(config).start().unwrap()
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("took too long")
 }
 
 /// One side, gathered, with what is above ICE in `dtls`.
@@ -229,12 +224,7 @@ async fn stop_in_the_handshake_twice_and_from_a_callback_ends_a_start_that_waits
         let (starting, parameters) = (near.dtls.clone(), far.dtls.local_parameters());
         let (_, _) = within(async { tokio::join!(near.join(&far), far.join(&near)) }).await;
         let start = tokio::spawn(async move { starting.start(parameters).await });
-        let connecting = async {
-            while near.dtls.state() != DtlsTransportState::Connecting {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        within(connecting).await;
+        until(|| near.dtls.state() == DtlsTransportState::Connecting).await;
         within(async { tokio::join!(near.dtls.stop(), near.dtls.stop()) }).await;
         within(near.dtls.stop()).await;
         assert_eq!(near.dtls.state(), DtlsTransportState::Closed);
@@ -250,15 +240,8 @@ async fn stop_in_the_handshake_twice_and_from_a_callback_ends_a_start_that_waits
             }
         });
         let _ = connect(&pair).await;
-        let closed = async {
-            // close_notify closes the other side, too.
-            while pair
-                .iter()
-                .any(|s| s.dtls.state() != DtlsTransportState::Closed)
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        within(closed).await;
+        // close_notify closes the other side, too.
+        let is_closed = |side: &Side| side.dtls.state() == DtlsTransportState::Closed;
+        until(|| pair.iter().all(is_closed)).await;
     }
 }

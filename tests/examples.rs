@@ -1,5 +1,8 @@
 //! The usage examples of aiortc's transport classes, each by its name and run to its end.
 
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,9 +11,7 @@ use actix_rtc::{
     IceGathererState, IceParameters, IceServer, IceTransport, IceTransportState, Runtime,
     SctpTransport, SctpTransportState,
 };
-
-/// Nothing here may take longer; a test that hangs fails instead.
-const LIMIT: Duration = Duration::from_secs(40);
+use time_limit::within;
 
 fn runtime() -> Runtime {
     let config = Config {
@@ -23,12 +24,6 @@ fn runtime() -> Runtime {
 
 fn gatherer(rtc: &Runtime) -> IceGatherer {
     rtc.gatherer(GatherOptions::default()).unwrap()
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("took too long")
 }
 
 #[tokio::test]

@@ -1,5 +1,10 @@
 //! The ICE transport over real sockets: scenarios 12 and 13, and what outlives its failure.
 
+#[path = "harness/pair.rs"]
+mod pair;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,16 +17,9 @@ use actix_rtc::{
     IceTransportState, MuxError, Runtime, SctpTransport, SctpTransportState, Session, SignalError,
     StartError, TransportError, UdpMode,
 };
+use pair::{channel, connect, dialling, start};
+use time_limit::{until, within};
 use tokio::net::UdpSocket;
-
-/// Nothing here may take longer; a test that hangs fails instead.
-const LIMIT: Duration = Duration::from_secs(40);
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("took too long")
-}
 
 fn config() -> Config {
     Config {
@@ -29,10 +27,6 @@ fn config() -> Config {
         loopback: true,
         ..Config::default()
     }
-}
-
-fn runtime(config: Config) -> Runtime {
-    Runtime::builder().config(config).start().unwrap()
 }
 
 /// The four transports of a session; candidates are found.
@@ -77,19 +71,9 @@ async fn silent() -> (UdpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// Waits until every session of the runtime is gone.
-async fn all_gone(rtc: &Runtime) {
-    within(async {
-        while rtc.session_count() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn scenario_12_stop_while_candidates_are_gathered() {
-    let rtc = runtime(config());
+    let rtc = start(config());
     let (_server, address) = silent().await;
     let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
     let ice = IceTransport::new(&gatherer).unwrap();
@@ -98,12 +82,7 @@ async fn scenario_12_stop_while_candidates_are_gathered() {
         let gatherer = gatherer.clone();
         async move { gatherer.gather(Some(servers)).await }
     });
-    within(async {
-        while gatherer.local_candidates().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    until(|| !gatherer.local_candidates().is_empty()).await;
     within(ice.stop()).await;
     assert_eq!(ice.state(), IceTransportState::Closed);
     assert_eq!(
@@ -114,12 +93,12 @@ async fn scenario_12_stop_while_candidates_are_gathered() {
     drop((ice, gatherer));
     gathering.abort();
     let _ = gathering.await;
-    all_gone(&rtc).await;
+    until(|| rtc.session_count() == 0).await;
 }
 
 #[tokio::test]
 async fn scenario_12_stop_during_checks_ends_the_start_that_waits() {
-    let rtc = runtime(config());
+    let rtc = start(config());
     let stack = stack(&rtc, IceRole::Controlling).await;
     let (peer, address) = silent().await;
     stack.ice.add_remote_candidate(host(address));
@@ -138,12 +117,12 @@ async fn scenario_12_stop_during_checks_ends_the_start_that_waits() {
     assert_eq!(stack.dtls.state(), DtlsTransportState::Closed);
     assert_eq!(stack.sctp.state(), SctpTransportState::Closed);
     drop(stack);
-    all_gone(&rtc).await;
+    until(|| rtc.session_count() == 0).await;
 }
 
 #[tokio::test]
 async fn scenario_12_stop_from_inside_an_event_callback() {
-    let rtc = runtime(config());
+    let rtc = start(config());
     let stack = stack(&rtc, IceRole::Controlling).await;
     let (_peer, address) = silent().await;
     let mut handle = Some(stack.ice.clone());
@@ -160,7 +139,7 @@ async fn scenario_12_stop_from_inside_an_event_callback() {
     assert_eq!(started, Err(IceError::Closed));
     assert_eq!(stack.ice.state(), IceTransportState::Closed);
     drop(stack);
-    all_gone(&rtc).await;
+    until(|| rtc.session_count() == 0).await;
 }
 
 /// Carries datagrams between two sides of which each knows only it, until it is cut.
@@ -277,7 +256,7 @@ fn impatient() -> actix_rtc::proto::ice::Config {
 
 #[tokio::test]
 async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends_it() {
-    let rtc = runtime(Config {
+    let rtc = start(Config {
         ice: impatient(),
         ..config()
     });
@@ -329,7 +308,7 @@ async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends
 
 #[tokio::test]
 async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_grace() {
-    let rtc = runtime(Config {
+    let rtc = start(Config {
         ice: impatient(),
         ice_grace: Duration::from_secs(1),
         ..config()
@@ -350,7 +329,7 @@ async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_g
         }
     };
     within(async { tokio::join!(closed(&pair.one), closed(&pair.two)) }).await;
-    all_gone(&rtc).await;
+    until(|| rtc.session_count() == 0).await;
 }
 
 /// A lite server, and a client that offers, of a runtime each.
@@ -362,7 +341,7 @@ async fn lite_server(client_lite: bool) -> (Runtime, Runtime, Session, Session) 
         },
         ..config()
     };
-    let (clients, servers) = (runtime(lite(client_lite)), runtime(lite(true)));
+    let (clients, servers) = (start(lite(client_lite)), start(lite(true)));
     let client = clients.session(GatherOptions::default()).unwrap();
     let server = servers.session(GatherOptions::default()).unwrap();
     (clients, servers, client, server)
@@ -410,29 +389,10 @@ async fn scenario_9_two_lite_sides_are_told_why_they_cannot_connect() {
 #[tokio::test]
 async fn scenario_13_nobody_at_a_port_is_no_other_sessions_concern() {
     // One socket for all sessions: what the system reports on it is about any of them.
-    let rtc = runtime(Config {
-        udp: UdpMode::Mux {
-            ip: Ipv4Addr::LOCALHOST.into(),
-            port: 0,
-        },
-        ..config()
-    });
-    let own = || GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    };
-    let [near, far] = [own(), GatherOptions::default()].map(|o| rtc.session(o).unwrap());
-    within(async {
-        let offer = near.offer().await.unwrap();
-        let answer = far.accept(&offer).await.unwrap();
-        near.set_answer(&answer).await.unwrap();
-        near.connected().await.unwrap();
-        far.connected().await.unwrap();
-    })
-    .await;
-    let channel = within(near.create_data_channel("echo", Default::default()));
-    let channel = channel.await.unwrap();
-    let echo = within(far.accept_data_channel()).await.unwrap();
+    let rtc = start(pair::config(1));
+    let [near, far] = [dialling(), GatherOptions::default()].map(|o| rtc.session(o).unwrap());
+    connect(&near, &far).await;
+    let (channel, echo) = channel(&near, &far).await;
 
     // Ports at which nobody is: every check to them comes back as an ICMP error.
     let unlucky = stack(&rtc, IceRole::Controlling).await;
@@ -469,7 +429,7 @@ async fn scenario_13_nobody_at_a_port_is_no_other_sessions_concern() {
 async fn scenario_13_sessions_take_their_ports_from_the_range_until_it_is_exhausted() {
     // Below the ports that systems choose themselves.
     let range = 20_000..=20_999;
-    let rtc = runtime(Config {
+    let rtc = start(Config {
         port_range: Some(range.clone()),
         ..config()
     });
@@ -486,7 +446,7 @@ async fn scenario_13_sessions_take_their_ports_from_the_range_until_it_is_exhaus
         Err(_) => any(Ipv4Addr::UNSPECIFIED.into()).await.unwrap(),
     };
     let port = taken.local_addr().unwrap().port();
-    let rtc = runtime(Config {
+    let rtc = start(Config {
         port_range: Some(port..=port),
         ..config()
     });

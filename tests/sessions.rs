@@ -1,78 +1,38 @@
 //! Two sessions on one machine, over real sockets.
 
+#[path = "harness/pair.rs"]
+mod pair;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::time::Duration;
 
 use actix_rtc::{
-    ActorKind, Config, DataChannel, DataChannelOptions, DataChannelState, DtlsEngine,
-    DtlsTransportEvent, DtlsTransportState, Event, GatherOptions, Message, OpenError, Reason,
-    Runtime, SctpTransportEvent, SendError, Session, SessionState, UdpMode,
+    ActorKind, Config, DataChannelOptions, DataChannelState, DtlsEngine, DtlsTransportEvent,
+    DtlsTransportState, Event, GatherOptions, Message, OpenError, Reason, Runtime,
+    SctpTransportEvent, SendError, Session, SessionState,
 };
 use bytes::Bytes;
-
-const LIMIT: Duration = Duration::from_secs(40);
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("took too long")
-}
-
-fn config() -> Config {
-    Config {
-        workers: 2,
-        loopback: true,
-        udp: UdpMode::Mux {
-            ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            port: 0,
-        },
-        ..Config::default()
-    }
-}
-
-fn runtime(config: Config) -> Runtime {
-    Runtime::builder().config(config).start().unwrap()
-}
-
-fn own_sockets(engine: DtlsEngine) -> GatherOptions {
-    GatherOptions {
-        own_sockets: true,
-        dtls_engine: Some(engine),
-        ..GatherOptions::default()
-    }
-}
+use pair::{channel, config, connect, dialling, start};
+use time_limit::{until, within};
 
 /// An offerer on its own sockets, and an answerer on the shared port.
 async fn connected(rtc: &Runtime, offers: DtlsEngine, answers: DtlsEngine) -> (Session, Session) {
-    let offerer = rtc.session(own_sockets(offers)).unwrap();
-    let options = GatherOptions {
-        dtls_engine: Some(answers),
-        ..GatherOptions::default()
+    let session = |engine, options| {
+        let options = GatherOptions {
+            dtls_engine: Some(engine),
+            ..options
+        };
+        rtc.session(options).unwrap()
     };
-    let answerer = rtc.session(options).unwrap();
-    within(async {
-        let answer = answerer
-            .accept(&offerer.offer().await.unwrap())
-            .await
-            .unwrap();
-        offerer.set_answer(&answer).await.unwrap();
-        offerer.connected().await.unwrap();
-        answerer.connected().await.unwrap();
-    })
-    .await;
+    let offerer = session(offers, dialling());
+    let answerer = session(answers, GatherOptions::default());
+    connect(&offerer, &answerer).await;
     (offerer, answerer)
 }
 
-async fn channel(from: &Session, to: &Session) -> (DataChannel, DataChannel) {
-    let ours = within(from.create_data_channel("test", DataChannelOptions::default()))
-        .await
-        .unwrap();
-    let theirs = within(to.accept_data_channel()).await.unwrap();
-    within(ours.opened()).await.unwrap();
-    (ours, theirs)
-}
-
 async fn exchanges_everything(offers: DtlsEngine, answers: DtlsEngine) {
-    let rtc = runtime(config());
+    let rtc = start(config(2));
     let (a, b) = connected(&rtc, offers, answers).await;
     let (ours, theirs) = channel(&a, &b).await;
     assert_eq!(theirs.label(), "test");
@@ -136,8 +96,8 @@ async fn every_kind_of_message_crosses_between_webrtc_dtls_and_webrtc_dtls() {
 /// In which order a listener hears of a failure.
 #[tokio::test]
 async fn a_wrong_fingerprint_is_an_error_event_before_the_state_changes() {
-    let rtc = runtime(config());
-    let offerer = rtc.session(own_sockets(DtlsEngine::Dimpl)).unwrap();
+    let rtc = start(config(2));
+    let offerer = rtc.session(dialling()).unwrap();
     let answerer = rtc.session(GatherOptions::default()).unwrap();
     let mut events = answerer.events();
     let offer = within(offerer.offer()).await.unwrap();
@@ -174,7 +134,7 @@ async fn a_wrong_fingerprint_is_an_error_event_before_the_state_changes() {
 
 #[tokio::test]
 async fn a_session_closes_with_its_last_handle() {
-    let rtc = runtime(config());
+    let rtc = start(config(2));
     let (a, b) = connected(&rtc, DtlsEngine::Dimpl, DtlsEngine::Dimpl).await;
     let (ours, theirs) = channel(&a, &b).await;
     drop(a);
@@ -184,18 +144,13 @@ async fn a_session_closes_with_its_last_handle() {
     assert!(within(theirs.recv()).await.is_some());
     drop(ours);
     within(b.closed()).await;
-    within(async {
-        while rtc.session_count() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    until(|| rtc.session_count() == 0).await;
 }
 
 /// It is a handle when the application has it, and not before.
 #[tokio::test]
 async fn a_channel_that_nobody_has_accepted_does_not_hold_its_session_open() {
-    let rtc = runtime(config());
+    let rtc = start(config(2));
     let (a, b) = connected(&rtc, DtlsEngine::Dimpl, DtlsEngine::Dimpl).await;
     let mut events = b.sctp().events();
     let options = DataChannelOptions::default();
@@ -217,7 +172,7 @@ async fn a_channel_that_nobody_has_accepted_does_not_hold_its_session_open() {
 
 #[tokio::test]
 async fn dropping_a_channel_closes_it_after_what_was_sent() {
-    let rtc = runtime(config());
+    let rtc = start(config(2));
     let (a, b) = connected(&rtc, DtlsEngine::Dimpl, DtlsEngine::Dimpl).await;
     let (ours, theirs) = channel(&a, &b).await;
     for number in 0..100u32 {
@@ -238,7 +193,7 @@ async fn dropping_a_channel_closes_it_after_what_was_sent() {
 
 #[tokio::test]
 async fn an_application_that_does_not_read_holds_back_its_own_sender_only() {
-    let rtc = runtime(config());
+    let rtc = start(config(2));
     let (a, b) = connected(&rtc, DtlsEngine::Dimpl, DtlsEngine::Dimpl).await;
     let (ours, theirs) = channel(&a, &b).await;
     let message = Message::binary(vec![7; 65_536]);
@@ -267,7 +222,7 @@ async fn an_application_that_does_not_read_holds_back_its_own_sender_only() {
 
 #[tokio::test]
 async fn an_ice_restart_keeps_the_channel() {
-    let rtc = runtime(config());
+    let rtc = start(config(2));
     let (a, b) = connected(&rtc, DtlsEngine::Dimpl, DtlsEngine::Dimpl).await;
     let (ours, theirs) = channel(&a, &b).await;
     let before = a.gatherer().local_parameters();
@@ -293,9 +248,9 @@ async fn an_ice_restart_keeps_the_channel() {
 
 #[tokio::test]
 async fn the_limit_of_sessions_is_an_error_and_a_closed_one_makes_room() {
-    let rtc = runtime(Config {
+    let rtc = start(Config {
         max_sessions: 1,
-        ..config()
+        ..config(2)
     });
     let only = rtc.session(GatherOptions::default()).unwrap();
     let refused = rtc.session(GatherOptions::default()).unwrap_err();
@@ -306,7 +261,7 @@ async fn the_limit_of_sessions_is_an_error_and_a_closed_one_makes_room() {
 
 #[tokio::test]
 async fn a_drained_runtime_refuses_and_closes() {
-    let rtc = runtime(config());
+    let rtc = start(config(2));
     let session = rtc.session(GatherOptions::default()).unwrap();
     rtc.registry().insert(session.clone());
     within(rtc.drain(Duration::from_millis(50))).await;

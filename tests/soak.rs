@@ -2,14 +2,20 @@
 //! as long as it takes to be sure.
 #![cfg(all(feature = "chaos", feature = "web", feature = "prometheus"))]
 
+#[path = "harness/pair.rs"]
+mod pair;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::metrics::{PrometheusHandle, install_prometheus};
 use actix_rtc::{
-    ActorKind, AddressFilter, Config, DataChannel, DataChannelOptions, DtlsParameters,
-    DtlsTransportState, GatherOptions, Message, Runtime, SctpTransport, Session, UdpMode,
+    ActorKind, AddressFilter, Config, DataChannel, DtlsParameters, DtlsTransportState,
+    GatherOptions, Runtime, SctpTransport, Session,
 };
+use pair::{channel, dialling, echo, signal, start};
 use peak_alloc::PeakAlloc;
 
 /// Counts the bytes that are allocated: what trimming would leave of the heap.
@@ -36,15 +42,9 @@ struct Pair {
 }
 
 async fn pair(rtc: &Runtime) -> Pair {
-    let options = GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    };
-    let dialler = rtc.session(options).unwrap();
+    let dialler = rtc.session(dialling()).unwrap();
     let answerer = rtc.session(GatherOptions::default()).unwrap();
-    let offer = dialler.offer().await.unwrap();
-    let answer = answerer.accept(&offer).await.unwrap();
-    dialler.set_answer(&answer).await.unwrap();
+    signal(&dialler, &answerer).await;
     let channels = exchange(&dialler, &answerer).await;
     Pair {
         dialler,
@@ -55,15 +55,8 @@ async fn pair(rtc: &Runtime) -> Pair {
 
 /// A channel on which something was sent to and fro.
 async fn exchange(dialler: &Session, answerer: &Session) -> (DataChannel, DataChannel) {
-    let ours = dialler
-        .create_data_channel("soak", DataChannelOptions::default())
-        .await
-        .unwrap();
-    let theirs = answerer.accept_data_channel().await.unwrap();
-    ours.send("there").await.unwrap();
-    assert_eq!(theirs.recv().await, Some(Message::text("there")));
-    theirs.send("and back").await.unwrap();
-    assert_eq!(ours.recv().await, Some(Message::text("and back")));
+    let (ours, theirs) = channel(dialler, answerer).await;
+    echo(&ours, &theirs, "there and back").await;
     (ours, theirs)
 }
 
@@ -155,26 +148,20 @@ fn resident() -> usize {
 
 fn config() -> Config {
     Config {
-        workers: 2,
-        loopback: true,
-        udp: UdpMode::Mux {
-            ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            port: 0,
-        },
         // One socket for each dialling session, not one for each address of this host.
         addresses: AddressFilter {
             addresses: vec![std::net::Ipv4Addr::LOCALHOST.into()],
             ..AddressFilter::default()
         },
         max_sessions: 20_000,
-        ..Config::default()
+        ..pair::config(2)
     }
 }
 
 #[tokio::test]
 async fn sessions_that_come_and_go_leave_nothing_behind() {
     let metrics = install_prometheus().unwrap();
-    let rtc = Runtime::builder().config(config()).start().unwrap();
+    let rtc = start(config());
     let (sessions, rounds) = if is_long() { (1_000, 10) } else { (60, 3) };
 
     // What is made once, by the first sessions, is no leak.

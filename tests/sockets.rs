@@ -1,6 +1,11 @@
 //! The ways to be reached: shared ports, port ranges, changing interfaces, TCP and mDNS, over real
 //! sockets of this host.
 
+#[path = "harness/pair.rs"]
+mod pair;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,31 +15,13 @@ use std::time::Duration;
 use actix_rtc::proto::ice::{Address, CandidateRejected, TcpType};
 use actix_rtc::proto::net::Protocol;
 use actix_rtc::{
-    AddressFilter, Config, ConfigError, DataChannelOptions, GatherOptions, IceCandidate,
-    IceGathererEvent, IceTransport, IceTransportEvent, IceTransportState, Interfaces, Message,
-    NetworkInterface, Runtime, SelectedPair, Session, StartError, UdpMode,
+    AddressFilter, Config, ConfigError, GatherOptions, IceCandidate, IceGathererEvent,
+    IceTransport, IceTransportEvent, IceTransportState, Interfaces, Message, NetworkInterface,
+    Runtime, SelectedPair, Session, StartError, UdpMode,
 };
+use pair::{channel, echo, start};
 use socket2::{Domain, Socket, Type};
-
-/// Nothing here may take longer; a test that hangs fails instead.
-const LIMIT: Duration = Duration::from_secs(40);
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("took too long")
-}
-
-/// Waits until something is so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let reached = tokio::time::timeout(LIMIT, waiting).await;
-    assert!(reached.is_ok(), "{what}: in vain");
-}
+use time_limit::{LIMIT, until, within};
 
 /// Only 127.0.0.1, or such.
 fn only(address: &str) -> AddressFilter {
@@ -53,32 +40,17 @@ fn config() -> Config {
     }
 }
 
-fn start(config: Config) -> Runtime {
-    Runtime::builder().config(config).start().unwrap()
-}
-
 async fn connect(from: &Runtime, to: &Runtime) -> (Session, Session) {
     let offerer = from.session(GatherOptions::default()).unwrap();
     let answerer = to.session(GatherOptions::default()).unwrap();
-    let offer = offerer.offer().await.unwrap();
-    let answer = answerer.accept(&offer).await.unwrap();
-    offerer.set_answer(&answer).await.unwrap();
-    offerer.connected().await.unwrap();
-    answerer.connected().await.unwrap();
+    pair::connect(&offerer, &answerer).await;
     (offerer, answerer)
 }
 
 /// What is sent arrives, and nothing else.
 async fn exchange(from: &Session, to: &Session, content: Vec<u8>) {
-    let options = DataChannelOptions::default();
-    let ours = from.create_data_channel("test", options).await.unwrap();
-    let theirs = to.accept_data_channel().await.unwrap();
-    ours.opened().await.unwrap();
-    let message = Message::binary(content);
-    ours.send(message.clone()).await.unwrap();
-    assert_eq!(theirs.recv().await, Some(message.clone()));
-    theirs.send(message.clone()).await.unwrap();
-    assert_eq!(ours.recv().await, Some(message));
+    let (ours, theirs) = channel(from, to).await;
+    echo(&ours, &theirs, content).await;
 }
 
 #[tokio::test]
@@ -97,15 +69,15 @@ async fn sessions_of_several_workers_share_a_single_port() {
     let client = start(config());
     let mut sessions = Vec::new();
     for number in 0..12u8 {
-        let (a, b) = within(connect(&client, &server)).await;
+        let (a, b) = connect(&client, &server).await;
         let pair = a.ice().selected_pair().unwrap();
         assert_eq!(pair.path.remote, addresses[0]);
-        within(exchange(&a, &b, vec![number; 1000])).await;
+        exchange(&a, &b, vec![number; 1000]).await;
         sessions.push((a, b));
     }
     assert!(server.worker_loads().iter().all(|load| *load == 4));
     for (number, (a, b)) in sessions.iter().enumerate() {
-        within(exchange(a, b, vec![number as u8; 50_000])).await;
+        exchange(a, b, vec![number as u8; 50_000]).await;
     }
 }
 
@@ -222,8 +194,8 @@ async fn an_interface_that_comes_is_a_candidate_and_one_that_goes_moves_the_sess
             ..wires.config()
         });
         let fixed = start(config());
-        let (a, b) = within(connect(&moving, &fixed)).await;
-        within(exchange(&a, &b, b"before".to_vec())).await;
+        let (a, b) = connect(&moving, &fixed).await;
+        exchange(&a, &b, b"before".to_vec()).await;
 
         let mut found = a.gatherer().events();
         wires.set(&["127.0.0.1", "127.0.0.2"]);
@@ -243,20 +215,20 @@ async fn an_interface_that_comes_is_a_candidate_and_one_that_goes_moves_the_sess
         // The address in use goes: by the other one the session goes on, without signalling.
         let mut events = a.ice().events();
         wires.set(&["127.0.0.2"]);
-        until("the session has moved", || {
+        until(|| {
             let pair = a.ice().selected_pair();
             let works = [IceTransportState::Connected, IceTransportState::Completed];
             pair.is_some_and(|pair| pair.path.local == new) && works.contains(&a.ice().state())
         })
         .await;
         assert_eq!(ips(&a), ["127.0.0.2"]);
-        within(exchange(&a, &b, b"after".to_vec())).await;
+        exchange(&a, &b, b"after".to_vec()).await;
 
         // Nothing that it had is left: that takes an ICE restart, which is offered.
         wires.set(&["127.0.0.3"]);
         within(async { while events.next().await.unwrap() != IceTransportEvent::RestartNeeded {} })
             .await;
-        until("it has a candidate", || ips(&a) == ["127.0.0.3"]).await;
+        until(|| ips(&a) == ["127.0.0.3"]).await;
     }
 }
 
@@ -271,7 +243,7 @@ fn over_tcp(udp: UdpMode) -> Config {
 #[tokio::test]
 async fn two_sessions_connect_over_tcp_alone() {
     let [a, b] = [0, 1].map(|_| start(over_tcp(UdpMode::Off)));
-    let (a, b) = within(connect(&a, &b)).await;
+    let (a, b) = connect(&a, &b).await;
     for session in [&a, &b] {
         let kinds: Vec<_> = session
             .gatherer()
@@ -290,14 +262,9 @@ async fn two_sessions_connect_over_tcp_alone() {
         assert_eq!(pair.path.protocol, Protocol::Tcp);
     }
     for size in [0, 1, 1200, 262_144] {
-        within(exchange(&a, &b, vec![size as u8; size])).await;
+        exchange(&a, &b, vec![size as u8; size]).await;
     }
-    let options = DataChannelOptions::default();
-    let ours = within(a.create_data_channel("bulk", options))
-        .await
-        .unwrap();
-    let theirs = within(b.accept_data_channel()).await.unwrap();
-    within(ours.opened()).await.unwrap();
+    let (ours, theirs) = channel(&a, &b).await;
     let sending = async {
         for n in 0..64u8 {
             ours.send(Message::binary(vec![n; 64 << 10])).await.unwrap();
@@ -326,10 +293,10 @@ async fn tcp_connections_find_their_session_on_ports_that_are_shared() {
         let client = start(over_tcp(UdpMode::Off));
         let mut sessions = Vec::new();
         for number in 0..6u8 {
-            let (a, b) = within(connect(&client, &server)).await;
+            let (a, b) = connect(&client, &server).await;
             let pair = a.ice().selected_pair().unwrap();
             assert_eq!(pair.path.protocol, Protocol::Tcp);
-            within(exchange(&a, &b, vec![number; 3000])).await;
+            exchange(&a, &b, vec![number; 3000]).await;
             sessions.push((a, b));
         }
     }
@@ -338,8 +305,9 @@ async fn tcp_connections_find_their_session_on_ports_that_are_shared() {
 #[tokio::test]
 async fn with_udp_and_tcp_udp_is_chosen() {
     let [a, b] = [0, 1].map(|_| start(over_tcp(UdpMode::PerSession)));
-    let (a, b) = within(connect(&a, &b)).await;
-    until("the best pair is in use, and nominated", || {
+    let (a, b) = connect(&a, &b).await;
+    // The best pair comes into use, and is nominated.
+    until(|| {
         let pairs = [&a, &b].map(|session| session.ice().selected_pair());
         let best = |pair: &SelectedPair| pair.path.protocol == Protocol::Udp && pair.nominated;
         pairs

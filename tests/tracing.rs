@@ -1,14 +1,17 @@
 //! What an operator reads in the log.
 
+#[path = "harness/pair.rs"]
+mod pair;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
+
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use actix_rtc::{Config, GatherOptions, Runtime, UdpMode};
+use actix_rtc::GatherOptions;
+use pair::{config, dialling, start};
+use time_limit::within;
 use tracing_subscriber::fmt::MakeWriter;
-
-const WITHIN: Duration = Duration::from_secs(30);
 
 /// The log of this process.
 #[derive(Clone, Default)]
@@ -50,34 +53,18 @@ async fn a_failure_reads_as_one_story() {
         .with_ansi(false)
         .with_writer(log.clone())
         .init();
-    let rtc = Runtime::builder()
-        .config(Config {
-            workers: 1,
-            udp: UdpMode::Mux {
-                ip: Ipv4Addr::LOCALHOST.into(),
-                port: 0,
-            },
-            loopback: true,
-            ..Config::default()
-        })
-        .start()
-        .unwrap();
+    let rtc = start(config(1));
     assert_eq!(log.lines("no metrics recorder is installed").len(), 1);
 
     let answerer = rtc.session(GatherOptions::default()).unwrap();
-    let own_sockets = GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    };
-    let offerer = rtc.session(own_sockets).unwrap();
+    let offerer = rtc.session(dialling()).unwrap();
     let offer = offerer.offer().await.unwrap();
     let fingerprint = offer.lines().find(|l| l.starts_with("a=fingerprint:"));
     let wrong = format!("a=fingerprint:sha-256 {}", ["00"; 32].join(":"));
     let forged = offer.replace(fingerprint.unwrap(), &wrong);
     let answer = answerer.accept(&forged).await.unwrap();
     offerer.set_answer(&answer).await.unwrap();
-    let failed = tokio::time::timeout(WITHIN, answerer.connected()).await;
-    failed.unwrap().unwrap_err();
+    within(answerer.connected()).await.unwrap_err();
     answerer.close().await;
 
     // One span a session, with a child an actor, and all of the story in them.

@@ -11,24 +11,22 @@ use std::time::Duration;
 use actix_rtc::proto::ice::CandidateType;
 use actix_rtc::proto::turn::Family;
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, Event, GatherError, GatherOptions, IceCandidateError,
-    IceGatherer, IceGathererEvent, IceGathererState, IceServer, IceTransportPolicy, Message,
-    Runtime, Session, TlsRoots,
+    Config, DataChannel, Event, GatherError, GatherOptions, IceCandidateError, IceGatherer,
+    IceGathererEvent, IceGathererState, IceServer, IceTransportPolicy, Message, Runtime, Session,
+    TlsRoots,
 };
 use bytes::Bytes;
 
 #[path = "harness/coturn.rs"]
 mod coturn;
+#[path = "harness/pair.rs"]
+mod pair;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
 
 use coturn::{Coturn, LOOPBACK_PEERS, free_address};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("took too long")
-}
+use pair::{channel, connect, echo};
+use time_limit::within;
 
 fn config() -> Config {
     let mut config = Config {
@@ -81,25 +79,6 @@ fn relay_only(servers: &[IceServer]) -> GatherOptions {
     }
 }
 
-async fn connect(a: &Session, b: &Session) {
-    within(async {
-        let answer = b.accept(&a.offer().await.unwrap()).await.unwrap();
-        a.set_answer(&answer).await.unwrap();
-        a.connected().await.unwrap();
-        b.connected().await.unwrap();
-    })
-    .await;
-}
-
-async fn channel(from: &Session, to: &Session) -> (DataChannel, DataChannel) {
-    let ours = within(from.create_data_channel("test", DataChannelOptions::default()))
-        .await
-        .unwrap();
-    let theirs = within(to.accept_data_channel()).await.unwrap();
-    within(ours.opened()).await.unwrap();
-    (ours, theirs)
-}
-
 /// Each message tells its number, and no two bytes that lie close are alike.
 fn message(number: u32) -> Bytes {
     let body = (0..99_996_u32).map(|i| (i ^ number).wrapping_mul(31) as u8);
@@ -122,13 +101,6 @@ async fn move_10_mb(from: &DataChannel, to: &DataChannel) {
         }
     };
     within(async { tokio::join!(send, receive) }).await;
-}
-
-async fn echoes(ours: &DataChannel, theirs: &DataChannel, text: &str) {
-    within(ours.send(Message::text(text))).await.unwrap();
-    assert_eq!(within(theirs.recv()).await, Some(Message::text(text)));
-    within(theirs.send(Message::text(text))).await.unwrap();
-    assert_eq!(within(ours.recv()).await, Some(Message::text(text)));
 }
 
 fn kinds(gatherer: &IceGatherer) -> Vec<CandidateType> {
@@ -202,7 +174,7 @@ async fn relay_to_relay(config: Config, url: String, meanwhile: impl Fn()) {
     }
     let (ours, theirs) = channel(&a, &b).await;
     move_10_mb(&ours, &theirs).await;
-    echoes(&ours, &theirs, "and back").await;
+    echo(&ours, &theirs, "and back").await;
     meanwhile();
     within(a.close()).await;
     within(b.closed()).await;
@@ -269,7 +241,7 @@ async fn scenario_16_relays_of_ipv6() {
         let nobody = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         assert_eq!(candidates[0].related_address, Some(nobody));
         let (ours, theirs) = channel(&a, &b).await;
-        echoes(&ours, &theirs, "by IPv6").await;
+        echo(&ours, &theirs, "by IPv6").await;
     }
 }
 
@@ -296,7 +268,7 @@ async fn scenario_16_a_relay_beside_a_port_that_sessions_share() {
     assert_eq!(gathered, [CandidateType::Host, CandidateType::Relayed]);
     assert_eq!(local_kind(&hidden), CandidateType::Relayed);
     let (ours, theirs) = channel(&hidden, &beside).await;
-    echoes(&ours, &theirs, "beside").await;
+    echo(&ours, &theirs, "beside").await;
     within(beside.close()).await;
     within(hidden.closed()).await;
 }
@@ -394,7 +366,7 @@ async fn scenario_17_relay_only_shows_and_uses_no_other_address() {
         assert_eq!(candidate.socket_addr().unwrap().ip(), relay);
     }
     let (ours, theirs) = channel(&hidden, &open).await;
-    echoes(&ours, &theirs, "hidden").await;
+    echo(&ours, &theirs, "hidden").await;
 }
 
 #[tokio::test]
@@ -436,7 +408,7 @@ async fn scenario_16_a_nonce_that_expired_is_renewed() {
     within(a.set_answer(&answer)).await.unwrap();
     within(a.connected()).await.unwrap();
     let (ours, theirs) = channel(&a, &b).await;
-    echoes(&ours, &theirs, "renewed").await;
+    echo(&ours, &theirs, "renewed").await;
     // No other test has nonces that expire.
     assert!(counted("rtc_turn_errors_total{code=\"438\"}") >= 1.0);
 }
@@ -472,7 +444,7 @@ async fn killed_and_restarted(query: &str) {
     let b = rtc.session(GatherOptions::default()).unwrap();
     connect(&a, &b).await;
     let (ours, theirs) = channel(&a, &b).await;
-    echoes(&ours, &theirs, "before").await;
+    echo(&ours, &theirs, "before").await;
     let mut events = a.events();
     coturn.kill();
     wait_for(&mut events, |event| match event {
@@ -486,7 +458,7 @@ async fn killed_and_restarted(query: &str) {
     coturn.restart();
     // A new allocation takes over; keys and association are still those of before.
     wait_for(&mut events, is_relayed).await;
-    echoes(&ours, &theirs, "after").await;
+    echo(&ours, &theirs, "after").await;
     assert_eq!(kinds(a.gatherer()), [CandidateType::Relayed]);
     within(a.close()).await;
 }
@@ -527,7 +499,7 @@ async fn scenario_16_a_server_that_was_restarted_is_found_out_although_it_says_n
     })
     .await;
     wait_for(&mut events, is_relayed).await;
-    echoes(&ours, &theirs, "after").await;
+    echo(&ours, &theirs, "after").await;
 }
 
 #[tokio::test]
@@ -549,12 +521,12 @@ async fn scenario_16_the_relay_dies_and_ice_moves_away() {
     let b = rtc.session(GatherOptions::default()).unwrap();
     connect(&a, &b).await;
     let (ours, theirs) = channel(&a, &b).await;
-    echoes(&ours, &theirs, "by one").await;
+    echo(&ours, &theirs, "by one").await;
     let used = || a.ice().selected_pair().unwrap().path.local.ip();
     let dies = used();
     let dying = relays.iter().position(|relay| *relay == dies).unwrap();
     servers[dying].kill();
-    echoes(&ours, &theirs, "by the other").await;
+    echo(&ours, &theirs, "by the other").await;
     assert_eq!(used(), relays[1 - dying]);
     assert_eq!(kinds(a.gatherer()), [CandidateType::Relayed]);
 }
@@ -577,11 +549,11 @@ async fn scenario_26_a_gatherer_that_panics_makes_its_relays_again() {
         let b = rtc.session(GatherOptions::default()).unwrap();
         connect(&a, &b).await;
         let (ours, theirs) = channel(&a, &b).await;
-        echoes(&ours, &theirs, "before").await;
+        echo(&ours, &theirs, "before").await;
         let mut events = a.events();
         a.inject(ActorKind::Gatherer, Fault::Panic, Moment::Now);
         wait_for(&mut events, is_relayed).await;
-        echoes(&ours, &theirs, "after").await;
+        echo(&ours, &theirs, "after").await;
         assert_eq!(kinds(a.gatherer()), [CandidateType::Relayed]);
         within(a.close()).await;
     }

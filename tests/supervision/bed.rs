@@ -7,37 +7,16 @@ use std::time::Duration;
 
 use actix_rtc::chaos::Fault;
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, DtlsTransportEvent, Event, EventStream, GatherOptions,
-    IceGathererEvent, IceTransportEvent, Message, Reason, Runtime, SctpTransportEvent, Session,
-    SessionEvent, Trickled, UdpMode,
+    DataChannel, DtlsTransportEvent, Event, EventStream, GatherOptions, IceGathererEvent,
+    IceTransportEvent, Message, Reason, Runtime, SctpTransportEvent, Session, SessionEvent,
+    Trickled,
 };
 
-/// How long anything may take that should take milliseconds.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::pair::{channel, connect, dialling};
+use crate::time_limit::{LIMIT, within};
 
 /// How long nothing must happen until it is believed that nothing more comes.
 const QUIET: Duration = Duration::from_millis(150);
-
-#[track_caller]
-pub(crate) fn within<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
-    let caller = std::panic::Location::caller();
-    async move {
-        match tokio::time::timeout(LIMIT, future).await {
-            Ok(done) => done,
-            Err(_) => panic!("took too long at {caller}"),
-        }
-    }
-}
-
-/// Waits until something is so.
-#[track_caller]
-pub(crate) fn until(is_so: impl Fn() -> bool) -> impl Future<Output = ()> {
-    within(async move {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-}
 
 /// The three ways to die, and their reasons: the one of an error is one that every kind of actor
 /// may give.
@@ -46,31 +25,6 @@ pub(crate) const FAULTS: [(Fault, &str); 3] = [
     (Fault::Error(Reason::ConnectTimeout), "connect_timeout"),
     (Fault::Stop, "stopped"),
 ];
-
-/// One shared port a worker, on loopback.
-pub(crate) fn config(workers: usize) -> Config {
-    Config {
-        workers,
-        loopback: true,
-        udp: UdpMode::Mux {
-            ip: std::net::Ipv4Addr::LOCALHOST.into(),
-            port: 0,
-        },
-        ..Config::default()
-    }
-}
-
-pub(crate) fn start(config: Config) -> Runtime {
-    Runtime::builder().config(config).start().unwrap()
-}
-
-/// Two mux ports share one pair of addresses: who dials has sockets of its own.
-pub(crate) fn dialling() -> GatherOptions {
-    GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    }
-}
 
 /// Two sessions of one runtime: the dialling one on sockets of its own, the other on the shared
 /// port.
@@ -101,9 +55,9 @@ impl Pair {
         .await;
     }
 
-    pub(crate) async fn connect(&self) {
-        self.signal(same, same).await;
-        self.connected().await;
+    #[track_caller]
+    pub(crate) fn connect(&self) -> impl Future<Output = ()> {
+        connect(&self.dialler, &self.answerer)
     }
 
     pub(crate) async fn connected(&self) {
@@ -115,14 +69,9 @@ impl Pair {
     }
 
     /// A channel, as the dialler and as the answerer have it.
-    pub(crate) async fn channel(&self) -> (DataChannel, DataChannel) {
-        let options = DataChannelOptions::default();
-        let ours = within(self.dialler.create_data_channel("test", options))
-            .await
-            .unwrap();
-        let theirs = within(self.answerer.accept_data_channel()).await.unwrap();
-        within(ours.opened()).await.unwrap();
-        (ours, theirs)
+    #[track_caller]
+    pub(crate) fn channel(&self) -> impl Future<Output = (DataChannel, DataChannel)> {
+        channel(&self.dialler, &self.answerer)
     }
 
     pub(crate) async fn close(&self) {
@@ -138,17 +87,6 @@ impl Pair {
 
 pub(crate) fn same(text: String) -> String {
     text
-}
-
-/// A message makes its way there and back.
-pub(crate) async fn echo(ours: &DataChannel, theirs: &DataChannel, text: &str) {
-    within(async {
-        ours.send(text).await.unwrap();
-        assert_eq!(theirs.recv().await, Some(Message::text(text)));
-        theirs.send(text).await.unwrap();
-        assert_eq!(ours.recv().await, Some(Message::text(text)));
-    })
-    .await;
 }
 
 /// What an application does when it is asked for an ICE restart.

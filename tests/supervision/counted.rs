@@ -11,8 +11,10 @@ use actix_rtc::{
     SessionEvent, TransportEvent,
 };
 
-use crate::bed::{Pair, config, dialling, echo, start, within};
+use crate::bed::Pair;
 use crate::measured::Measured;
+use crate::pair::{config, dialling, echo, start};
+use crate::time_limit::within;
 
 /// How long a listener may take to hear.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{ActorKind, Config, GatherOptions, Reason};
 
-use crate::bed::{Heard, Neighbours, Pair, config, echo, start, within};
+use crate::bed::{Heard, Neighbours, Pair};
+use crate::pair::{config, echo, start};
+use crate::time_limit::within;
 
 /// A budget that is spent is the end: `failed`, with the reason of the last failure.
 #[tokio::test]

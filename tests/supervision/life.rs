@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use actix_rtc::{GatherOptions, OpenError, Runtime, SessionState};
 
-use crate::bed::{Pair, config, start, within};
+use crate::bed::Pair;
+use crate::pair::{config, start};
+use crate::time_limit::within;
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -9,7 +9,9 @@ use actix_rtc::{
     SessionState,
 };
 
-use crate::bed::{Heard, Neighbours, Pair, config, echo, same, start, within};
+use crate::bed::{Heard, Neighbours, Pair, same};
+use crate::pair::{config, echo, start};
+use crate::time_limit::within;
 
 #[tokio::test]
 async fn sessions_are_placed_on_the_least_loaded_worker_and_named_after_the_node() {

@@ -18,3 +18,8 @@ mod port;
 mod renewal;
 mod transfer;
 mod workers;
+
+#[path = "../harness/pair.rs"]
+mod pair;
+#[path = "../harness/time_limit.rs"]
+mod time_limit;

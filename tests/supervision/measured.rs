@@ -4,7 +4,8 @@ use actix_rtc::metrics::{PrometheusHandle, histograms};
 use actix_rtc::{Config, Runtime};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use crate::bed::{start, within};
+use crate::pair::start;
+use crate::time_limit::within;
 
 pub(crate) struct Measured {
     pub(crate) rtc: Runtime,

@@ -21,7 +21,8 @@ use actix_rtc::{
     Trickled,
 };
 
-use crate::bed::{config, dialling, start, within};
+use crate::pair::{config, dialling, start};
+use crate::time_limit::within;
 
 /// Hears of sessions, as any actor can.
 struct Listener {

@@ -9,8 +9,10 @@ use actix_rtc::{
     Config, DataChannel, GatherOptions, IceTransportState, Message, Runtime, Session, SessionState,
 };
 
-use crate::bed::{Heard, Pair, config, dialling, echo, restart_ice, start, within};
+use crate::bed::{Heard, Pair, restart_ice};
 use crate::measured::Measured;
+use crate::pair::{config, dialling, echo, start};
+use crate::time_limit::within;
 
 const FAILURES: &str = "rtc_actor_failures_total{actor=\"gatherer\",reason=";
 const RESTARTS: &str = "rtc_actor_restarts_total{actor=\"gatherer\"}";
@@ -185,7 +187,7 @@ async fn a_shared_port_that_is_lost_for_good_ends_its_sessions_by_name() {
     config.ice.consent_interval = Duration::from_millis(500);
     config.ice.disconnected_timeout = Duration::from_secs(1);
     config.ice.consent_timeout = Duration::from_secs(2);
-    let far = start(crate::bed::config(1));
+    let far = start(crate::pair::config(1));
     let bed = Measured::start(Config {
         ice_grace: Duration::from_secs(1),
         ..config

@@ -10,7 +10,9 @@ use actix_rtc::{
 };
 use tokio::sync::watch;
 
-use crate::bed::{Heard, Pair, config, dialling, restart_ice, start, within};
+use crate::bed::{Heard, Pair, restart_ice};
+use crate::pair::{config, dialling, start};
+use crate::time_limit::within;
 
 const MEGABYTES: usize = 64;
 const MESSAGE: usize = 64 * 1024;

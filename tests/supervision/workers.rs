@@ -10,9 +10,9 @@ use actix_rtc::{
 
 use tokio::sync::oneshot;
 
-use crate::bed::{
-    Heard, Neighbours, Pair, config, dialling, echo, restart_ice, start, until, within,
-};
+use crate::bed::{Heard, Neighbours, Pair, restart_ice};
+use crate::pair::{config, dialling, echo, start};
+use crate::time_limit::{until, within};
 
 /// Pairs on worker 0 and on worker 1; the dialling sides are on a runtime of their own.
 struct TwoWorkers {
@@ -23,7 +23,7 @@ struct TwoWorkers {
 
 impl TwoWorkers {
     async fn start(config: Config) -> TwoWorkers {
-        let (rtc, far) = (start(config), start(crate::bed::config(1)));
+        let (rtc, far) = (start(config), start(crate::pair::config(1)));
         let pair = || Pair {
             dialler: far.session(dialling()).unwrap(),
             answerer: rtc.session(GatherOptions::default()).unwrap(),
@@ -132,7 +132,7 @@ async fn a_callback_that_blocks_for_ten_seconds_costs_its_neighbours_nothing_but
     within(wait).await.unwrap();
     // Meanwhile, on the other worker.
     for turn in 0..20 {
-        echo(&elsewhere, &there, &turn.to_string()).await;
+        echo(&elsewhere, &there, turn.to_string()).await;
     }
     other.are_untouched().await;
     // Afterwards, on this one.

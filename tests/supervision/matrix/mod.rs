@@ -11,7 +11,9 @@ use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{ActorKind, Config, Runtime, Session, SessionState};
 
 use self::table::{Cell, Then, cells_of};
-use crate::bed::{FAULTS, Heard, Neighbours, config, echo, restart_ice, start, within};
+use crate::bed::{FAULTS, Heard, Neighbours, restart_ice};
+use crate::pair::{config, echo, start};
+use crate::time_limit::within;
 
 /// How often each cell of the matrix is tried.
 fn rounds() -> usize {

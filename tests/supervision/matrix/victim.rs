@@ -6,7 +6,8 @@ use actix_rtc::{
     SctpTransportState, Session, SessionState,
 };
 
-use crate::bed::{Pair, same, until};
+use crate::bed::{Pair, same};
+use crate::time_limit::until;
 
 /// A session that is about to be struck, and its peer.
 pub(super) struct Victim {

@@ -7,8 +7,10 @@ use actix_rtc::{
 };
 
 use super::{End, Ends, nothing_is_left, patient};
-use crate::bed::{FAULTS, Heard, dialling, until, within};
+use crate::bed::{FAULTS, Heard};
 use crate::measured::Measured;
+use crate::pair::dialling;
+use crate::time_limit::{until, within};
 
 /// How often each fault is tried in each state.
 fn rounds() -> usize {

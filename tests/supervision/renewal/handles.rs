@@ -13,8 +13,10 @@ use actix_rtc::{
 };
 
 use super::{End, Ends, nothing_is_left, patient};
-use crate::bed::{Heard, Pair, dialling, start, until, within};
+use crate::bed::{Heard, Pair};
 use crate::measured::Measured;
+use crate::pair::{dialling, start};
+use crate::time_limit::{until, within};
 
 /// The peer of the one that died knows nothing of it, and goes on sending. What comes under the
 /// keys of before is counted, and does not keep the new connection from being made.

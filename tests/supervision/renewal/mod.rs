@@ -10,8 +10,9 @@ use actix_rtc::{
     IceGatherer, IceRole, IceTransport, IceTransportState, Runtime, SctpTransport, Session,
 };
 
-use crate::bed::{config, dialling, echo, until, within};
 use crate::measured::Measured;
+use crate::pair::{config, dialling, echo};
+use crate::time_limit::{until, within};
 
 /// A new connection is made in time, also where the machine is slow.
 fn patient() -> Config {
