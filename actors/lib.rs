@@ -22,6 +22,7 @@ mod mailbox;
 mod mdns;
 pub mod metrics;
 mod mux;
+mod observe;
 mod pool;
 mod ports;
 mod rate;

@@ -131,6 +131,14 @@ impl Segments {
         self.contents.is_empty()
     }
 
+    /// How many datagrams there are in a batch, and how many bytes.
+    pub fn total<'a>(batch: impl IntoIterator<Item = &'a Segments>) -> (usize, usize) {
+        let add = |(datagrams, bytes), segments: &Segments| {
+            (datagrams + segments.count(), bytes + segments.len())
+        };
+        batch.into_iter().fold((0, 0), add)
+    }
+
     /// How many datagrams there are.
     pub fn count(&self) -> usize {
         if self.segment_size == 0 {

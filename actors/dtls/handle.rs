@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix::Recipient;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -11,9 +10,10 @@ use super::engine::Engine;
 use super::messages::{Export, GetCounters, Start};
 use crate::connection::Connection;
 use crate::error::{ActorKind, DtlsError, InvalidState, TransportError};
-use crate::event::{DtlsTransportEvent, EventStream, TransportEvent};
+use crate::event::DtlsTransportEvent;
 use crate::ice::IceTransport;
 use crate::mailbox::{Address, Mailbox};
+use crate::observe::observed;
 use crate::proto::dtls::{
     Certificate, Counters, ExportError, Fingerprint, Parameters, ParametersRole,
     SrtpKeyingMaterial, Version,
@@ -283,34 +283,11 @@ impl DtlsTransport {
         self.actor.do_send(GetCounters(reply));
         answer.await.ok()
     }
-
-    /// What happens from now on.
-    pub fn events(&self) -> EventStream<DtlsTransportEvent> {
-        self.lease().scope.events.stream()
-    }
-
-    /// Sends its events from now on to an actix actor: see
-    /// [`Session::subscribe`](crate::Session::subscribe).
-    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
-        let events = &self.lease().scope.events;
-        events.subscribe_actor(recipient, Some(ActorKind::Dtls));
-    }
-
-    /// Calls `f` at each state change, on the session's worker thread: it must not block.
-    pub fn on_state_change(&self, mut f: impl FnMut(DtlsTransportState) + Send + 'static) {
-        self.lease().scope.listen(move |event: DtlsTransportEvent| {
-            if let DtlsTransportEvent::StateChange(state) = event {
-                f(state);
-            }
-        });
-    }
-
-    /// Calls `f` at each error, on the session's worker thread: it must not block.
-    pub fn on_error(&self, mut f: impl FnMut(TransportError) + Send + 'static) {
-        self.lease().scope.listen(move |event: DtlsTransportEvent| {
-            if let DtlsTransportEvent::Error(error) = event {
-                f(error);
-            }
-        });
-    }
 }
+
+observed!(
+    DtlsTransport,
+    ActorKind::Dtls,
+    DtlsTransportEvent,
+    DtlsTransportState
+);

@@ -40,6 +40,7 @@ use crate::proto::Machine;
 use crate::proto::dtls::{
     AlertDescription, Event, FailureReason, FingerprintSet, Parameters, Role, StartError, WallClock,
 };
+use crate::proto::net::Segments;
 use crate::scope::Scope;
 use crate::state::DtlsTransportState;
 use crate::supervisor::StateChanged;
@@ -164,9 +165,7 @@ impl DtlsActor {
             records.push(segments);
         }
         if !records.is_empty() {
-            let (count, bytes) = records
-                .iter()
-                .fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
+            let (count, bytes) = Segments::total(&records);
             let metrics = self.scope.metrics.actor(ActorKind::Dtls);
             metrics.traffic(Direction::Out, count, bytes);
             self.ice.do_send(DtlsToIce(records));

@@ -117,11 +117,7 @@ impl WebRtcEndpoint {
             Phase::Live(_) => return Err(StartError::AlreadyStarted),
             Phase::Over(_) => return Err(StartError::Closed),
         };
-        if let Some(clock) = &self.config.wall_clock
-            && !self.certificate.is_valid_at(clock.at(now))
-        {
-            return Err(StartError::CertificateExpired);
-        }
+        self.config.check_certificate(&self.certificate, now)?;
         let wake = self.wake.0.clone();
         let driver = Driver::spawn(&self.config, &self.certificate, role, &remote, &[], wake)?;
         let early = early.take();
@@ -147,15 +143,7 @@ impl WebRtcEndpoint {
         self.counters.datagrams_received += 1;
         self.counters.bytes_received += datagram.len() as u64;
         match &mut self.phase {
-            Phase::New(early) => {
-                if !Summary::of(datagram).may_begin() {
-                    self.counters.unexpected += 1;
-                } else if early.hold(datagram) {
-                    self.counters.early_held += 1;
-                } else {
-                    self.counters.early_dropped += 1;
-                }
-            }
+            Phase::New(early) => early.hold_counted(datagram, &mut self.counters),
             Phase::Live(_) => self.receive(datagram.to_vec()),
             Phase::Over(over) => {
                 self.counters.late += 1;
@@ -175,13 +163,7 @@ impl WebRtcEndpoint {
             Phase::New(_) | Phase::Live(_) => return Err(SendError::NotConnected),
             Phase::Over(_) => return Err(SendError::Closed),
         }
-        let max = self.config.max_payload();
-        if payload.len() > max {
-            return Err(SendError::TooLarge {
-                size: payload.len(),
-                max,
-            });
-        }
+        self.config.check_payload(payload)?;
         if !self.seal(APPLICATION_DATA, payload) {
             // All numbers are used up.
             self.fail(FailureReason::Crypto);

@@ -200,9 +200,7 @@ impl GathererActor {
 }
 
 fn count<'a>(scope: &Scope, direction: Direction, batch: impl Iterator<Item = &'a Segments>) {
-    let (datagrams, bytes) = batch.fold((0, 0), |(count, bytes), s| {
-        (count + s.count(), bytes + s.len())
-    });
+    let (datagrams, bytes) = Segments::total(batch);
     scope
         .metrics
         .actor(ActorKind::Gatherer)

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use actix::Recipient;
 use tokio::sync::oneshot;
 
 use super::GathererActor;
 use super::messages::Gather;
 use crate::error::{ActorKind, GatherError, InvalidState, TransportError};
-use crate::event::{EventStream, IceGathererEvent, TransportEvent};
+use crate::event::IceGathererEvent;
 use crate::ice::IceTransport;
 use crate::mailbox::Address;
+use crate::observe::observed;
 use crate::proto::gather::IceServer;
 use crate::proto::ice::{Candidate, Parameters};
 use crate::scope::Lease;
@@ -31,6 +31,10 @@ pub struct IceGatherer {
 impl IceGatherer {
     pub(crate) fn new(lease: Arc<Lease>, actor: Address<GathererActor>) -> IceGatherer {
         IceGatherer { lease, actor }
+    }
+
+    fn lease(&self) -> &Arc<Lease> {
+        &self.lease
     }
 
     /// The state.
@@ -112,34 +116,11 @@ impl IceGatherer {
     pub fn transport(&self) -> Result<IceTransport, InvalidState> {
         IceTransport::new(self)
     }
-
-    /// What happens from now on.
-    pub fn events(&self) -> EventStream<IceGathererEvent> {
-        self.lease.scope.events.stream()
-    }
-
-    /// Sends its events from now on to an actix actor: see
-    /// [`Session::subscribe`](crate::Session::subscribe).
-    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
-        let events = &self.lease.scope.events;
-        events.subscribe_actor(recipient, Some(ActorKind::Gatherer));
-    }
-
-    /// Calls `f` at each state change, on the session's worker thread: it must not block.
-    pub fn on_state_change(&self, mut f: impl FnMut(IceGathererState) + Send + 'static) {
-        self.lease.scope.listen(move |event: IceGathererEvent| {
-            if let IceGathererEvent::StateChange(state) = event {
-                f(state);
-            }
-        });
-    }
-
-    /// Calls `f` at each error, on the session's worker thread: it must not block.
-    pub fn on_error(&self, mut f: impl FnMut(crate::TransportError) + Send + 'static) {
-        self.lease.scope.listen(move |event: IceGathererEvent| {
-            if let IceGathererEvent::Error(error) = event {
-                f(error);
-            }
-        });
-    }
 }
+
+observed!(
+    IceGatherer,
+    ActorKind::Gatherer,
+    IceGathererEvent,
+    IceGathererState
+);

@@ -78,9 +78,7 @@ impl Handler<DtlsToIce> for IceActor {
         if crate::chaos::Victim::is_struck(self, _ctx) {
             return;
         }
-        let (count, bytes) = segments
-            .iter()
-            .fold((0, 0), |(c, b), s| (c + s.count(), b + s.len()));
+        let (count, bytes) = Segments::total(&segments);
         match self.agent.send_path() {
             Some(path) => {
                 let metrics = self.scope.metrics.actor(ActorKind::Ice);

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix::Recipient;
 use tokio::sync::oneshot;
 
 use super::IceActor;
 use super::messages::{AddRemoteCandidate, GetStats, Restart, SetRole, Start};
 use crate::error::{ActorKind, IceError, InvalidState, TransportError};
-use crate::event::{EventStream, IceTransportEvent, TransportEvent};
+use crate::event::IceTransportEvent;
 use crate::gatherer::IceGatherer;
 use crate::mailbox::{Address, Mailbox};
+use crate::observe::observed;
 use crate::proto::ice::{Candidate, Parameters, Role, SelectedPair, Stats};
 use crate::scope::{Lease, claim};
 use crate::state::IceTransportState;
@@ -55,6 +55,10 @@ impl IceTransport {
             actor,
             gatherer: gatherer.actor.clone(),
         }
+    }
+
+    fn lease(&self) -> &Arc<Lease> {
+        &self.lease
     }
 
     /// The gatherer below.
@@ -200,34 +204,11 @@ impl IceTransport {
         let closed = scope.ice.state.closed();
         scope.close(supervisor::CloseFrom::Ice, closed).await;
     }
-
-    /// What happens from now on.
-    pub fn events(&self) -> EventStream<IceTransportEvent> {
-        self.lease.scope.events.stream()
-    }
-
-    /// Sends its events from now on to an actix actor: see
-    /// [`Session::subscribe`](crate::Session::subscribe).
-    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
-        let events = &self.lease.scope.events;
-        events.subscribe_actor(recipient, Some(ActorKind::Ice));
-    }
-
-    /// Calls `f` at each state change, on the session's worker thread: it must not block.
-    pub fn on_state_change(&self, mut f: impl FnMut(IceTransportState) + Send + 'static) {
-        self.lease.scope.listen(move |event: IceTransportEvent| {
-            if let IceTransportEvent::StateChange(state) = event {
-                f(state);
-            }
-        });
-    }
-
-    /// Calls `f` at each error, on the session's worker thread: it must not block.
-    pub fn on_error(&self, mut f: impl FnMut(TransportError) + Send + 'static) {
-        self.lease.scope.listen(move |event: IceTransportEvent| {
-            if let IceTransportEvent::Error(error) = event {
-                f(error);
-            }
-        });
-    }
 }
+
+observed!(
+    IceTransport,
+    ActorKind::Ice,
+    IceTransportEvent,
+    IceTransportState
+);

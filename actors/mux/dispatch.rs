@@ -96,9 +96,7 @@ impl State {
             self.busy_poll.arrived();
         }
         for (id, batch) in self.batches.drain(..) {
-            let (count, bytes) = batch
-                .iter()
-                .fold((0, 0), |(c, b), (_, s)| (c + s.count(), b + s.len()));
+            let (count, bytes) = Segments::total(batch.iter().map(|(_, segments)| segments));
             let gatherers = self.metrics.actor(ActorKind::Gatherer);
             gatherers.traffic(Direction::In, count, bytes);
             let Some(session) = self.sessions.get(&id) else {

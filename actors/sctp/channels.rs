@@ -14,6 +14,7 @@ use crate::metrics::{Direction, Share};
 use crate::proto::sctp::{ChannelError, ChannelId, Message, OpenError};
 use crate::sctp::messages::{GetChannels, Open, Wake};
 use crate::stats::ChannelStats;
+use crate::turn::OnTurn;
 
 /// A channel, and how much the association still holds back of what it was given for it.
 pub(super) struct Attached {
@@ -189,9 +190,7 @@ impl Handler<Wake> for SctpActor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
-        let now = now();
-        self.run_commands(now);
-        self.drain(ctx, now);
+        self.on_turn(ctx);
     }
 }
 

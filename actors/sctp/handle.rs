@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix::Recipient;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::messages::{GetChannels, GetStats, Open, Start};
@@ -11,8 +10,9 @@ use super::{Application, SctpActor};
 use crate::channel::{DataChannel, Offered};
 use crate::dtls::DtlsTransport;
 use crate::error::{ActorKind, InvalidState, SctpError, TransportError};
-use crate::event::{EventStream, SctpTransportEvent, TransportEvent};
+use crate::event::SctpTransportEvent;
 use crate::mailbox::{Address, Mailbox};
+use crate::observe::observed;
 use crate::proto::sctp::{Capabilities, ChannelOptions, Config, OpenError, Stats};
 use crate::runtime::ChannelCallback;
 use crate::scope::{Lease, WeakLease, claim};
@@ -272,34 +272,11 @@ impl SctpTransport {
         self.parts.actor.do_send(GetStats(reply));
         answer.await.map_err(|_| SctpError::Closed)
     }
-
-    /// What happens from now on.
-    pub fn events(&self) -> EventStream<SctpTransportEvent> {
-        self.lease().scope.events.stream()
-    }
-
-    /// Sends its events from now on to an actix actor: see
-    /// [`Session::subscribe`](crate::Session::subscribe).
-    pub fn subscribe(&self, recipient: Recipient<TransportEvent>) {
-        let events = &self.lease().scope.events;
-        events.subscribe_actor(recipient, Some(ActorKind::Sctp));
-    }
-
-    /// Calls `f` at each state change, on the session's worker thread: it must not block.
-    pub fn on_state_change(&self, mut f: impl FnMut(SctpTransportState) + Send + 'static) {
-        self.lease().scope.listen(move |event: SctpTransportEvent| {
-            if let SctpTransportEvent::StateChange(state) = event {
-                f(state);
-            }
-        });
-    }
-
-    /// Calls `f` at each error, on the session's worker thread: it must not block.
-    pub fn on_error(&self, mut f: impl FnMut(TransportError) + Send + 'static) {
-        self.lease().scope.listen(move |event: SctpTransportEvent| {
-            if let SctpTransportEvent::Error(error) = event {
-                f(error);
-            }
-        });
-    }
 }
+
+observed!(
+    SctpTransport,
+    ActorKind::Sctp,
+    SctpTransportEvent,
+    SctpTransportState
+);

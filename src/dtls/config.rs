@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::SrtpProfile;
 use super::record::MAX_RECORD_OVERHEAD;
+use super::{Certificate, SendError, SrtpProfile, StartError};
 
 /// The settings of an [`Endpoint`](super::Endpoint).
 #[derive(Debug, Clone)]
@@ -53,6 +53,37 @@ impl Config {
     /// one datagram of [`mtu`](Self::mtu) bytes with any cipher suite.
     pub fn max_payload(&self) -> usize {
         self.effective_mtu() - MAX_RECORD_OVERHEAD
+    }
+
+    /// Whether a payload is not larger than that.
+    ///
+    /// # Errors
+    ///
+    /// When it is.
+    pub fn check_payload(&self, payload: &[u8]) -> Result<(), SendError> {
+        let (size, max) = (payload.len(), self.max_payload());
+        match size > max {
+            true => Err(SendError::TooLarge { size, max }),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a certificate is valid now, as far as the [clock](Self::wall_clock) is known.
+    ///
+    /// # Errors
+    ///
+    /// When it has expired, or is not valid yet.
+    pub fn check_certificate(
+        &self,
+        certificate: &Certificate,
+        now: Instant,
+    ) -> Result<(), StartError> {
+        match &self.wall_clock {
+            Some(clock) if !certificate.is_valid_at(clock.at(now)) => {
+                Err(StartError::CertificateExpired)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The MTU within its limits.

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::Counters;
+use super::record::Summary;
+
 /// How many datagrams are held at most: several times the flight of any handshake.
 const MAX_DATAGRAMS: usize = 32;
 
@@ -33,6 +36,18 @@ impl EarlyBuffer {
             self.datagrams.push_back(datagram.to_vec());
         }
         fits
+    }
+
+    /// Holds a datagram that came before the start, and counts what became of it: one that may not
+    /// begin a handshake is not held.
+    pub fn hold_counted(&mut self, datagram: &[u8], counters: &mut Counters) {
+        if !Summary::of(datagram).may_begin() {
+            counters.unexpected += 1;
+        } else if self.hold(datagram) {
+            counters.early_held += 1;
+        } else {
+            counters.early_dropped += 1;
+        }
     }
 
     /// The datagrams in the order in which they came; nothing is held after that.

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::early::EarlyBuffer;
 use super::inbox::Inbox;
 use super::live::{End, Facts, Live, Out};
-use super::record::Summary;
 use super::rejection::Rejection;
 use super::{
     AlertDescription, Certificate, Config, Counters, ExportError, FailureReason, Fingerprint,
@@ -124,11 +123,7 @@ impl Endpoint {
             Phase::Live(_) => return Err(StartError::AlreadyStarted),
             Phase::Over(_) => return Err(StartError::Closed),
         };
-        if let Some(clock) = &self.config.wall_clock
-            && !self.certificate.is_valid_at(clock.at(now))
-        {
-            return Err(StartError::CertificateExpired);
-        }
+        self.config.check_certificate(&self.certificate, now)?;
         let live = Live::start(
             self.config.clone(),
             self.certificate.clone(),
@@ -154,15 +149,7 @@ impl Endpoint {
         self.counters.datagrams_received += 1;
         self.counters.bytes_received += datagram.len() as u64;
         match &mut self.phase {
-            Phase::New(early) => {
-                if !Summary::of(datagram).may_begin() {
-                    self.counters.unexpected += 1;
-                } else if early.hold(datagram) {
-                    self.counters.early_held += 1;
-                } else {
-                    self.counters.early_dropped += 1;
-                }
-            }
+            Phase::New(early) => early.hold_counted(datagram, &mut self.counters),
             Phase::Live(_) => self.live(|live, out| live.receive(now, datagram, out)),
             Phase::Over(over) => {
                 self.counters.late += 1;
@@ -199,13 +186,7 @@ impl Endpoint {
             Phase::New(_) | Phase::Live(_) => return Err(SendError::NotConnected),
             Phase::Over(_) => return Err(SendError::Closed),
         }
-        let max = self.config.max_payload();
-        if payload.len() > max {
-            return Err(SendError::TooLarge {
-                size: payload.len(),
-                max,
-            });
-        }
+        self.config.check_payload(payload)?;
         let mut sent = Err(SendError::Closed);
         self.live(|live, out| {
             if due(live.timeout(), now) {

@@ -51,6 +51,13 @@ impl Orphans {
         messages
     }
 
+    /// Drops those of a stream; returns what they cost.
+    fn discard(&mut self, stream: u16) -> usize {
+        let messages = self.take(stream);
+        let cost = |message: &Message| message.len() + MESSAGE_OVERHEAD;
+        messages.iter().map(cost).sum()
+    }
+
     /// Drops all; returns what they cost.
     pub(super) fn clear(&mut self) -> usize {
         let cost = self.bytes + self.count * MESSAGE_OVERHEAD;
@@ -230,12 +237,7 @@ impl Association {
             established.dead.insert(stream);
             established.engine.reset(stream);
             established.wake_now();
-            self.unread -= self
-                .orphans
-                .take(stream)
-                .iter()
-                .map(|message| message.len() + MESSAGE_OVERHEAD)
-                .sum::<usize>();
+            self.unread -= self.orphans.discard(stream);
             return;
         }
         let mut channel = Channel::new(open.label, open.options, Some(stream));
@@ -274,12 +276,7 @@ impl Association {
             established.dead.remove(&stream);
         }
         let Some(id) = self.channels.by_stream(stream) else {
-            self.unread -= self
-                .orphans
-                .take(stream)
-                .iter()
-                .map(|message| message.len() + MESSAGE_OVERHEAD)
-                .sum::<usize>();
+            self.unread -= self.orphans.discard(stream);
             return;
         };
         let Some(channel) = self.channels.get_mut(id) else {
