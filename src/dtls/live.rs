@@ -435,3 +435,7 @@ impl std::fmt::Debug for Live {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

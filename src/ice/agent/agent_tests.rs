@@ -339,3 +339,25 @@ fn data_is_believed_only_from_authenticated_paths() {
         1
     );
 }
+
+#[test]
+fn data_that_stops_coming_is_asked_after() {
+    let mut link = Link::connected();
+    let (start, path) = (link.now, link.agents[A].send_path().unwrap());
+    let patience = Config::default().silence_probe;
+    let agent = &mut link.agents[A];
+    let due = |agent: &mut Agent| agent.poll_timeout().unwrap() - start;
+    assert!(due(agent) > 3 * patience, "the next consent check");
+    assert!(agent.handle_data(start, &path));
+    assert_eq!(due(agent), patience);
+    // It goes on coming, and is looked after all the same.
+    let last = patience * 3 / 4;
+    agent.handle_data(start + last, &path);
+    assert_eq!(due(agent), patience);
+    agent.handle_timeout(start + patience);
+    assert_eq!(agent.poll_transmit(start + patience), None);
+    assert_eq!(due(agent), last + patience);
+    agent.handle_timeout(start + last + patience);
+    let check = agent.poll_transmit(start + last + patience).unwrap();
+    assert_eq!(check.path, path);
+}
