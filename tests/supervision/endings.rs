@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment};
-use actix_rtc::{ActorKind, Config, GatherOptions, Reason};
+use actix_rtc::{
+    ActorKind, Config, DataChannelOptions, GatherOptions, Message, Reason, SctpTransportState,
+};
 
-use crate::bed::{Heard, Neighbours, Pair};
-use crate::pair::{config, echo, start};
+use crate::bed::{Heard, Neighbours, Pair, same};
+use crate::pair::{config, dialling, echo, start};
 use crate::time_limit::within;
 
 /// A budget that is spent is the end: `failed`, with the reason of the last failure.
@@ -103,6 +105,58 @@ async fn a_supervisor_that_dies_closes_its_session_and_nothing_else() {
         pair.close().await;
     }
     neighbours.close().await;
+}
+
+/// What was sent before is delivered first, which may take long. What fails meanwhile has nothing
+/// more to deliver.
+#[tokio::test]
+async fn an_association_that_fails_while_it_closes_ends_at_once() {
+    const LARGE: usize = 200_000;
+    let hour = Duration::from_secs(3600);
+    // It takes no message that large, but its peer is told so.
+    let mut strict = config(1);
+    strict.close_timeout = hour;
+    strict.sctp.close_timeout = hour;
+    strict.sctp.max_message_size = 65_536;
+    let (rtc, far) = (start(strict), start(config(1)));
+    let pair = Pair {
+        dialler: far.session(dialling()).unwrap(),
+        answerer: rtc.session(GatherOptions::default()).unwrap(),
+    };
+    let lies = |answer: String| {
+        let said = answer.replace("max-message-size:65536", "max-message-size:262144");
+        assert_ne!(said, answer);
+        said
+    };
+    pair.signal(same, lies).await;
+    pair.connected().await;
+    let (theirs, ours) = pair.channel().await;
+    // More than the other side takes that does not read.
+    let (window, inbox) = (2 << 20, 1 << 20);
+    let mut sent = 0;
+    while sent < window + inbox + (512 << 10) {
+        within(ours.send(Message::binary(vec![7; 50_000])))
+            .await
+            .unwrap();
+        sent += 50_000;
+    }
+    let mut heard = Heard::of(&pair.answerer);
+    pair.answerer.begin_close();
+    // It has heard of it when it opens no channels any more.
+    let opens = async || {
+        let options = DataChannelOptions::default();
+        pair.answerer.create_data_channel("late", options).await
+    };
+    within(async { while opens().await.is_ok() {} }).await;
+    assert_eq!(pair.answerer.sctp().state(), SctpTransportState::Connected);
+    within(theirs.send(Message::binary(vec![7; LARGE])))
+        .await
+        .unwrap();
+    heard.until("sctp error protocol_violation").await;
+    heard.until("sctp failed").await;
+    heard.until("session closed").await;
+    within(pair.answerer.closed()).await;
+    pair.close().await;
 }
 
 /// A stall is no end: what waited is done afterwards.
