@@ -205,6 +205,40 @@ async fn a_new_connection_that_is_never_started_expires() {
     pair.close().await;
 }
 
+/// A renewal is the application's, and its supervisor hears of it a moment later.
+#[tokio::test]
+async fn who_waits_for_a_renewed_session_is_not_told_how_the_old_connection_ended() {
+    let rtc = start(patient());
+    let pair = Pair::new(&rtc);
+    pair.connect().await;
+    for session in [&pair.dialler, &pair.answerer] {
+        let mut heard = Heard::of(session);
+        session.inject(ActorKind::Dtls, Fault::Panic, Moment::Now);
+        heard.until("sctp failed").await;
+        until(|| session.state() == SessionState::Failed).await;
+        within(session.connected()).await.unwrap_err();
+        // For so long it hears of nothing.
+        let stall = Fault::Stall(Duration::from_secs(1));
+        session.inject(ActorKind::Supervisor, stall, Moment::Now);
+        session.renew_dtls(None).unwrap();
+        let told = tokio::time::timeout(Duration::ZERO, session.connected()).await;
+        assert!(told.is_err(), "{told:?}");
+    }
+    let ends = Ends {
+        a: End::of(&pair.dialler),
+        b: End::of(&pair.answerer),
+    };
+    let renewed = [&pair.dialler, &pair.answerer].map(|session| {
+        let session = session.clone();
+        tokio::spawn(async move { session.connected().await })
+    });
+    ends.connect().await;
+    for renewed in renewed {
+        within(renewed).await.unwrap().unwrap();
+    }
+    pair.close().await;
+}
+
 /// A session object shows the transports that it has at the moment; its limits and its
 /// application's callback are those of the first ones. By handle on one side, by message on the
 /// other.
