@@ -1,5 +1,6 @@
 //! Workers are lost, and the callbacks of applications misbehave.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment, WorkerFault};
@@ -7,8 +8,9 @@ use actix_rtc::{
     ActorKind, Config, DataChannelOptions, GatherOptions, Message, Reason, Runtime, Session,
     SessionState, UdpMode,
 };
-
 use tokio::sync::oneshot;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
 
 use crate::bed::{Heard, Neighbours, Pair, restart_ice};
 use crate::pair::{config, dialling, echo, start};
@@ -84,6 +86,70 @@ async fn a_lost_worker_fails_its_sessions_and_is_replaced() {
         let (ours, theirs) = bed.pairs[0].channel().await;
         echo(&ours, &theirs, "on the new worker").await;
         assert!(bed.rtc.shutdown(Duration::from_secs(20)));
+    }
+}
+
+/// A log that panics when this actor is to be started, once.
+struct Startled {
+    kind: &'static str,
+    panicked: AtomicBool,
+}
+
+impl Subscriber for Startled {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let starts = attributes.values().to_string().contains(self.kind);
+        if starts && !self.panicked.swap(true, Ordering::AcqRel) {
+            panic!("in the log");
+        }
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// In the worker before there is a supervisor; and in the supervisor, before it is one.
+#[tokio::test]
+async fn a_session_whose_supervisor_does_not_come_into_being_fails() {
+    for kind in ["supervisor", "gatherer"] {
+        let rtc = start(Config {
+            failure_linger: Duration::from_millis(100),
+            ..config(1)
+        });
+        let before = rtc.session(GatherOptions::default()).unwrap();
+        within(before.gatherer().gather(None)).await.unwrap();
+        let (installed, wait) = oneshot::channel();
+        before.spawn(move |_| async move {
+            let panicked = AtomicBool::new(false);
+            let log = Startled { kind, panicked };
+            // For this thread, as long as it lives.
+            std::mem::forget(tracing::subscriber::set_default(log));
+            let _ = installed.send(());
+        });
+        within(wait).await.unwrap();
+        let session = rtc.session(GatherOptions::default()).unwrap();
+        within(session.connected()).await.unwrap_err();
+        let failure = session.failure().unwrap();
+        assert_eq!(failure.reason, Reason::WorkerLost, "{kind}");
+        within(session.closed()).await;
+        // The other one goes with the worker, where that has panicked.
+        match kind {
+            "supervisor" => until(|| before.failure().is_some()).await,
+            _ => assert!(before.failure().is_none()),
+        }
+        before.begin_close();
+        within(before.closed()).await;
+        until(|| rtc.worker_loads() == [0]).await;
+        let pair = Pair::new(&rtc);
+        pair.connect().await;
+        pair.close().await;
     }
 }
 
