@@ -332,6 +332,44 @@ async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_g
     until(|| rtc.session_count() == 0).await;
 }
 
+/// The one that only listens is never woken by its own data, and must look all the same.
+#[tokio::test]
+async fn scenario_7_data_that_stops_coming_is_asked_after() {
+    let day = Duration::from_secs(24 * 3600);
+    let asking_after = |silence_probe| Config {
+        ice: actix_rtc::proto::ice::Config {
+            silence_probe,
+            consent_interval: day,
+            consent_timeout: 2 * day,
+            ..Default::default()
+        },
+        ..config()
+    };
+    // The other one asks nothing: its checks would wake it.
+    let runtimes = [day, Duration::from_millis(100)].map(|silence| start(asking_after(silence)));
+    let [talks, listens] = runtimes
+        .each_ref()
+        .map(|rtc| rtc.session(GatherOptions::default()).unwrap());
+    connect(&talks, &listens).await;
+    let (near, far) = channel(&talks, &listens).await;
+    // Until all that belongs to connecting is done.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let checks = async || {
+        let stats = listens.ice().stats().await.unwrap();
+        let sent = stats.pairs.iter().map(|pair| pair.counters.requests_sent);
+        sent.sum::<u64>()
+    };
+    let before = checks().await;
+    within(near.send("one word")).await.unwrap();
+    assert_eq!(within(far.recv()).await, Some("one word".into()));
+    within(async {
+        while checks().await == before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
 /// A lite server, and a client that offers, of a runtime each.
 async fn lite_server(client_lite: bool) -> (Runtime, Runtime, Session, Session) {
     let lite = |lite| Config {
