@@ -213,12 +213,7 @@ impl Association {
         if done {
             self.forget(id);
         }
-        if !self.backlog.is_empty() && self.unread < self.config.window() as usize / 2 {
-            self.read_backlog();
-        }
-        if let Phase::Connected { established, .. } = &mut self.phase {
-            established.handle_read(now, self.unread);
-        }
+        self.made_room(now);
         Some(message)
     }
 
@@ -268,11 +263,12 @@ impl Association {
     /// Closes a channel: what was sent before goes out first, then both directions of the stream
     /// are reset (RFC 6525, RFC 8831 §6.7). What was not read is dropped.
     pub fn close_channel(&mut self, now: Instant, id: ChannelId) {
-        self.clock.advance(now);
+        let now = self.clock.advance(now);
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };
-        self.unread -= channel.discard_unread();
+        let discarded = channel.discard_unread();
+        self.unread -= discarded;
         match channel.state {
             ChannelState::Closed => self.forget(id),
             ChannelState::Closing => {}
@@ -286,6 +282,9 @@ impl Association {
                     self.channel_closed(id, None);
                 }
             }
+        }
+        if discarded > 0 {
+            self.made_room(now);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What comes up from sctp-proto: messages, DCEP, resets, the end.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use bytes::Bytes;
 use sctp_proto::{
@@ -72,6 +73,11 @@ impl Association {
             let Some(event) = established.engine.poll_event() else {
                 if established.is_exhausted() && self.backlog.is_empty() {
                     self.fail(FailureReason::ReceiveBufferExhausted);
+                } else if self.has_room_again()
+                    && let Some(stream) = self.backlog.pop_front()
+                {
+                    self.read(stream);
+                    continue;
                 }
                 return;
             };
@@ -109,14 +115,19 @@ impl Association {
         }
     }
 
-    /// The application has read: there is room again.
-    pub(super) fn read_backlog(&mut self) {
-        for _ in 0..self.backlog.len() {
-            if let Some(stream) = self.backlog.pop_front() {
-                self.read(stream);
-            }
+    /// Whether what waits may be read.
+    fn has_room_again(&self) -> bool {
+        self.unread < self.config.window() as usize / 2
+    }
+
+    /// The application has read, or will not.
+    pub(super) fn made_room(&mut self, now: Instant) {
+        if !self.backlog.is_empty() && self.has_room_again() {
+            self.handle_engine_events();
         }
-        self.handle_engine_events();
+        if let Phase::Connected { established, .. } = &mut self.phase {
+            established.handle_read(now, self.unread);
+        }
     }
 
     /// Takes all that is whole, before sctp-proto goes: it is at most what its buffer holds.

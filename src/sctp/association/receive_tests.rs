@@ -230,3 +230,44 @@ fn closing_while_the_peer_floods_keeps_the_association() {
     pair.run_for(SECOND);
     assert_eq!(pair.sides[1].received.len(), 1);
 }
+
+#[test]
+fn closing_a_channel_that_nobody_reads_lets_in_what_waits_on_the_others() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 7);
+    let unread = pair.open(0, "unread", ChannelOptions::default());
+    let read = pair.open(0, "read", ChannelOptions::default());
+    pair.run_for(SECOND);
+    pair.sides[1].reads = false;
+    let chunk = pattern(100, 0);
+    let small = Message::from(vec![1; 10]);
+    let (mut sent, window) = (0, Config::default().window() as usize);
+    for _ in 0..3_000 {
+        pair.run_for(Duration::from_millis(1));
+        // What is under way then arrives when there is no room.
+        let full = pair.sides[1].association.stats().unread >= window;
+        let association = &mut pair.sides[0].association;
+        while association
+            .send(pair.now, unread, chunk.clone().into())
+            .is_ok()
+        {}
+        if !full && association.buffered_amount(read) == 0 {
+            association.send(pair.now, read, small.clone()).unwrap();
+            sent += 1;
+        }
+    }
+    assert_eq!(pair.sides[0].association.buffered_amount(read), 0);
+    let [theirs_unread, theirs_read] = pair.incoming(1)[..] else {
+        panic!("two channels")
+    };
+    let receive = |pair: &mut Pair| {
+        let association = &mut pair.sides[1].association;
+        std::iter::from_fn(|| association.recv(pair.now, theirs_read)).count()
+    };
+    let before = receive(&mut pair);
+    assert!(before < sent, "the window was not closed");
+    close(&mut pair, 1, theirs_unread);
+    pair.run_for(5 * SECOND);
+    assert_eq!(before + receive(&mut pair), sent);
+    // The peer goes on, too.
+    assert!(is_closed(&pair, 0, unread));
+}
