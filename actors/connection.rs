@@ -114,6 +114,7 @@ impl SctpScope {
                 DataChannelState::Closed,
                 Some(ChannelError::AssociationEnded),
             );
+            channel.end();
         }
     }
 }

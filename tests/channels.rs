@@ -9,7 +9,8 @@ mod time_limit;
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DataChannel, DataChannelState, GatherOptions, Message, Runtime, SendError, Session,
+    Config, DataChannel, DataChannelOptions, DataChannelState, GatherOptions, Message, Runtime,
+    SendError, Session,
 };
 use pair::{channel, config, dialling, signal, start};
 use time_limit::within;
@@ -202,4 +203,79 @@ async fn messages_of_many_mebibytes_cross_where_both_sides_allow_them() {
             limit: MAX
         })
     );
+}
+
+#[tokio::test]
+async fn closed_channels_that_nobody_reads_hold_the_window_and_can_be_read_later() {
+    const MESSAGE: usize = 16_384;
+    let limit = 65_536;
+    let pair = Pair::new(|config| config.channel_receive_limit = limit).await;
+    let mut sent = Vec::new();
+    // Until the window is closed; without one that would be 200 MB.
+    'open: for number in 0..100 {
+        let label = number.to_string();
+        let channel = pair.sessions[0].create_data_channel(&label, DataChannelOptions::default());
+        let Ok(channel) = tokio::time::timeout(Duration::from_secs(1), channel).await else {
+            break;
+        };
+        let channel = channel.unwrap();
+        let mut count = 0;
+        for _ in 0..128 {
+            let message = channel.send(vec![number; MESSAGE]);
+            if tokio::time::timeout(Duration::from_secs(1), message)
+                .await
+                .is_err()
+            {
+                sent.push(count);
+                break 'open;
+            }
+            count += 1;
+        }
+        sent.push(count);
+        channel.close();
+    }
+    let held: usize = sent.iter().sum::<usize>() * MESSAGE;
+    // The inboxes, the window, and what waits at the sender.
+    assert!(
+        held < 16 << 20,
+        "{held} bytes are held for an application that reads nothing"
+    );
+    // One whose first message found no room may not have been opened.
+    let sent = sent.into_iter().enumerate().filter(|(_, count)| *count > 0);
+    for (number, count) in sent {
+        let theirs = within(pair.sessions[1].accept_data_channel())
+            .await
+            .unwrap();
+        assert_eq!(theirs.label(), number.to_string());
+        for _ in 0..count {
+            let message = within(theirs.recv()).await.expect("not all has arrived");
+            assert_eq!(message.as_bytes(), [number as u8; MESSAGE]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_room_arrives_when_an_unread_channel_is_dropped() {
+    let Pair {
+        _rtc,
+        sessions,
+        ours,
+        theirs,
+    } = Pair::new(|config| config.channel_receive_limit = 65_536).await;
+    let read = within(sessions[0].create_data_channel("read", DataChannelOptions::default()));
+    let read = read.await.unwrap();
+    let their_read = within(sessions[1].accept_data_channel()).await.unwrap();
+    within(read.opened()).await.unwrap();
+    while tokio::time::timeout(Duration::from_secs(1), ours.send(vec![7; 16_384]))
+        .await
+        .is_ok()
+    {}
+    for number in 0..20 {
+        read.try_send(vec![number]).unwrap();
+    }
+    drop(theirs);
+    for number in 0..20 {
+        let message = within(their_read.recv()).await.unwrap();
+        assert_eq!(message.as_bytes(), [number]);
+    }
 }

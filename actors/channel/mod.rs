@@ -6,6 +6,7 @@
 //! window of the association closes). A command wakes the actor once, however many follow before
 //! it runs.
 
+mod inboxes;
 mod messages;
 mod port;
 mod shared;
@@ -87,7 +88,7 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        close(&self.shared);
+        self.shared.abandon();
     }
 }
 
@@ -110,14 +111,8 @@ impl Offered {
 impl Drop for Offered {
     fn drop(&mut self) {
         if let Some(shared) = &self.0 {
-            close(shared);
+            shared.abandon();
         }
-    }
-}
-
-fn close(shared: &Shared) {
-    if shared.status().0 != DataChannelState::Closed {
-        shared.command(Command::Close(shared.id));
     }
 }
 
@@ -310,7 +305,7 @@ impl DataChannel {
     /// Closes the channel: what was sent is still delivered, then the stream is reset
     /// (RFC 8831 §6.7). Harmless when closed already.
     pub fn close(&self) {
-        close(self.shared());
+        self.shared().close();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use metrics::Counter;
 
+use super::inboxes::Inboxes;
 use crate::mailbox::Address;
 use crate::proto::sctp::{ChannelId, Message};
 use crate::sctp::SctpActor;
@@ -18,6 +19,8 @@ pub(crate) enum Command {
     /// There is room in the inbox again.
     Resume(ChannelId),
     Close(ChannelId),
+    /// There is room in the inboxes together again.
+    ResumeAll,
 }
 
 /// The commands on their way. Messages among them are bounded by the send limits of their channels.
@@ -30,16 +33,23 @@ pub(crate) struct Port {
     pub(crate) max_message_size: AtomicU32,
     /// Counts sends that found no room.
     pub(super) backpressure: Counter,
+    pub(super) inboxes: Inboxes,
 }
 
 impl Port {
-    pub(crate) fn new(actor: Address<SctpActor>, backpressure: Counter) -> Port {
+    /// The inboxes of its channels hold at most `inboxes_limit` bytes together.
+    pub(crate) fn new(
+        actor: Address<SctpActor>,
+        backpressure: Counter,
+        inboxes_limit: usize,
+    ) -> Port {
         Port {
             commands: Mutex::default(),
             scheduled: AtomicBool::new(false),
             actor,
             max_message_size: AtomicU32::new(0),
             backpressure,
+            inboxes: Inboxes::new(inboxes_limit),
         }
     }
 

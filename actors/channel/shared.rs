@@ -45,7 +45,7 @@ struct Inbox {
     /// The association holds more, which was not taken for lack of room.
     stalled: bool,
     /// Nothing will come any more.
-    closed: bool,
+    ended: bool,
     readers: Vec<Waker>,
 }
 
@@ -79,6 +79,10 @@ impl Shared {
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.status().0 == DataChannelState::Closed
     }
 
     pub(super) fn status(&self) -> Status {
@@ -130,6 +134,29 @@ impl Shared {
         self.port.command(command);
     }
 
+    /// A handle's. Where the channel is closed and not read to the end, the rest is dropped.
+    pub(super) fn close(&self) {
+        if !self.inbox().ended {
+            self.command(Command::Close(self.id));
+        }
+    }
+
+    /// The last handle's, or nobody has ever had one.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let mut inbox = self.inbox();
+        inbox.messages = VecDeque::new();
+        let cost = std::mem::take(&mut inbox.cost);
+        drop(inbox);
+        self.made_room(cost);
+    }
+
+    fn made_room(&self, cost: usize) {
+        if self.port.inboxes.remove(cost) {
+            self.command(Command::ResumeAll);
+        }
+    }
+
     pub(super) fn count_backpressure(&self) {
         self.port.backpressure.increment(1);
     }
@@ -140,7 +167,7 @@ impl Shared {
         if let Some(message) = self.take(&mut inbox) {
             return Poll::Ready(Some(message));
         }
-        if inbox.closed {
+        if inbox.ended {
             return Poll::Ready(None);
         }
         if !inbox
@@ -159,7 +186,9 @@ impl Shared {
 
     fn take(&self, inbox: &mut Inbox) -> Option<Message> {
         let message = inbox.messages.pop_front()?;
-        inbox.cost -= message.len() + MESSAGE_OVERHEAD;
+        let cost = message.len() + MESSAGE_OVERHEAD;
+        inbox.cost -= cost;
+        self.made_room(cost);
         if inbox.stalled && inbox.cost <= self.receive_limit / 2 {
             inbox.stalled = false;
             self.command(Command::Resume(self.id));
@@ -179,10 +208,14 @@ impl Shared {
         self.room.notify_waiters();
         if state == DataChannelState::Closed {
             self.low.notify_waiters();
-            let mut inbox = self.inbox();
-            inbox.closed = true;
-            wake(inbox);
         }
+    }
+
+    /// The actor's: the channel is closed, and nothing will come to the inbox any more.
+    pub(crate) fn end(&self) {
+        let mut inbox = self.inbox();
+        inbox.ended = true;
+        wake(inbox);
     }
 
     pub(crate) fn set_info(&self, info: ChannelInfo) {
@@ -192,7 +225,7 @@ impl Shared {
     /// The actor's: moves messages into the inbox, as far as it has room; if it has not, the
     /// reader asks for the others. Returns how many there were, and their bytes.
     pub(crate) fn fill(&self, next: &mut dyn FnMut() -> Option<Message>) -> (usize, usize) {
-        self.fill_up_to(self.receive_limit, next)
+        self.fill_up_to(Some(self.receive_limit), next)
     }
 
     /// The actor's: the same without a limit, for what is left at the end.
@@ -200,25 +233,28 @@ impl Shared {
         &self,
         next: &mut dyn FnMut() -> Option<Message>,
     ) -> (usize, usize) {
-        self.fill_up_to(usize::MAX, next)
+        self.fill_up_to(None, next)
     }
 
     fn fill_up_to(
         &self,
-        limit: usize,
+        limit: Option<usize>,
         next: &mut dyn FnMut() -> Option<Message>,
     ) -> (usize, usize) {
         let mut inbox = self.inbox();
+        let inboxes = &self.port.inboxes;
         let (mut count, mut bytes) = (0, 0);
         loop {
-            inbox.stalled = inbox.cost >= limit;
+            inbox.stalled = limit.is_some_and(|limit| inbox.cost >= limit || inboxes.is_full());
             if inbox.stalled {
                 break;
             }
             let Some(message) = next() else { break };
             count += 1;
             bytes += message.len();
-            inbox.cost += message.len() + MESSAGE_OVERHEAD;
+            let cost = message.len() + MESSAGE_OVERHEAD;
+            inbox.cost += cost;
+            inboxes.add(cost);
             inbox.messages.push_back(message);
         }
         if count > 0 {

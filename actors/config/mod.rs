@@ -169,7 +169,8 @@ pub struct Config {
     /// bytes more than it has.
     pub channel_send_limit: usize,
     /// How many bytes of received messages may wait for the application in a channel's inbox
-    /// before the receive window of the association begins to close. Default 1 MiB.
+    /// before the receive window of the association begins to close; all channels of a session
+    /// hold at most eight times as much. Default 1 MiB.
     pub channel_receive_limit: usize,
     /// Restart budget of a session's gatherer. DTLS and SCTP are never restarted: their keys and
     /// their state are gone.

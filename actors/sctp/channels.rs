@@ -87,14 +87,36 @@ impl SctpActor {
         attached.counted = self.scope.metrics.sctp.channel(state);
     }
 
-    pub(super) fn forget(&mut self, now: Instant, id: ChannelId, error: Option<ChannelError>) {
-        // The association forgets the channel when it is read to the end: it must not wait for an
-        // application that may never read. There is no more than the receive window.
-        self.deliver(now, id, Shared::fill_with_all);
+    /// The channel is closed; what was not read of it still can be, and holds the window till then.
+    pub(super) fn closed(&mut self, now: Instant, id: ChannelId, error: Option<ChannelError>) {
         self.channel_state(id, DataChannelState::Closed, error);
-        if let Some(attached) = self.channels.remove(&id) {
-            self.held -= attached.held_bytes;
+        self.resume(now, id);
+    }
+
+    /// The association is over: there is no window any more that could be held, and nothing is
+    /// left in it but what the window had let in.
+    pub(super) fn deliver_all(&mut self, now: Instant) {
+        for id in self.ids() {
+            self.deliver(now, id, Shared::fill_with_all);
+            self.forget_if_read(id);
         }
+    }
+
+    fn ids(&self) -> Vec<ChannelId> {
+        self.channels.keys().copied().collect()
+    }
+
+    /// Forgets a channel that is closed and read to the end, as the association does.
+    fn forget_if_read(&mut self, id: ChannelId) {
+        let Some(attached) = self.channels.get(&id) else {
+            return;
+        };
+        if !attached.shared.is_closed() || self.association.channel(id).is_some() {
+            return;
+        }
+        attached.shared.end();
+        self.held -= attached.held_bytes;
+        self.channels.remove(&id);
         self.connection.sctp.remove_channel(id);
     }
 
@@ -111,6 +133,12 @@ impl SctpActor {
             let metrics = &self.scope.metrics.sctp;
             metrics.messages(Direction::In, count as u64, bytes as u64);
         }
+    }
+
+    /// There is room in the inbox again.
+    fn resume(&mut self, now: Instant, id: ChannelId) {
+        self.deliver(now, id, Shared::fill);
+        self.forget_if_read(id);
     }
 
     fn send(&mut self, now: Instant, id: ChannelId, message: Message) {
@@ -164,8 +192,16 @@ impl SctpActor {
         for command in commands {
             match command {
                 Command::Send(id, message) => self.send(now, id, message),
-                Command::Resume(id) => self.deliver(now, id, Shared::fill),
-                Command::Close(id) => self.association.close_channel(now, id),
+                Command::Resume(id) => self.resume(now, id),
+                Command::ResumeAll => {
+                    for id in self.ids() {
+                        self.resume(now, id);
+                    }
+                }
+                Command::Close(id) => {
+                    self.association.close_channel(now, id);
+                    self.forget_if_read(id);
+                }
             }
         }
     }

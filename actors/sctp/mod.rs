@@ -34,6 +34,9 @@ use crate::state::SctpTransportState;
 use crate::supervisor::StateChanged;
 use crate::turn::{OnTurn, Turn};
 
+/// All inboxes of a session hold this many times as much as one may.
+const INBOXES: usize = 8;
+
 /// See the [module](self).
 pub(crate) struct SctpActor {
     pub(crate) scope: Arc<Scope>,
@@ -89,6 +92,7 @@ impl SctpActor {
             port: Arc::new(Port::new(
                 Address::of(ctx, &scope),
                 scope.metrics.sctp.backpressure.clone(),
+                scope.config.channel_receive_limit.saturating_mul(INBOXES),
             )),
             buffered: Share::new(&scope.metrics.sctp.buffered),
             scope,
@@ -197,10 +201,11 @@ impl SctpActor {
             Event::ChannelOpen(id) => self.channel_state(id, DataChannelState::Open, None),
             Event::Readable(id) => self.deliver(now, id, Shared::fill),
             Event::ChannelClosing(id) => self.channel_state(id, DataChannelState::Closing, None),
-            Event::ChannelClosed(id, error) => self.forget(now, id, error),
+            Event::ChannelClosed(id, error) => self.closed(now, id, error),
             // The handles keep their own accounts.
             Event::BufferedAmountLow(_) | Event::Writable(_) => {}
             Event::Failed(reason) => {
+                self.deliver_all(now);
                 let error = TransportError::new(ActorKind::Sctp, Reason::Sctp(reason));
                 self.scope.fail_on(&self.connection, error);
                 self.supervisor.do_send(StateChanged);
@@ -209,6 +214,7 @@ impl SctpActor {
                 }
             }
             Event::Closed => {
+                self.deliver_all(now);
                 self.connection.sctp.close();
                 self.supervisor.do_send(StateChanged);
                 if self.closing {
