@@ -15,6 +15,10 @@ use super::scheduler::Turn;
 /// messages would be free and their number without bound.
 pub(super) const MESSAGE_OVERHEAD: usize = 128;
 
+/// A message lives through the last millisecond of its lifetime: with none at all it is still sent
+/// once, if it can leave at once.
+const GRACE: Duration = Duration::from_millis(1);
+
 /// Where a channel is in its life (W3C WebRTC: `RTCDataChannelState`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChannelState {
@@ -104,8 +108,6 @@ pub(super) struct Channel {
     pub(super) turn: Turn,
     /// The stream cannot be written to until a reset is done.
     pub(super) blocked: bool,
-    /// We asked for the reset.
-    pub(super) reset_sent: bool,
     /// The peer reset its side.
     pub(super) reset_received: bool,
     messages_sent: u64,
@@ -138,7 +140,6 @@ impl Channel {
             inbox: VecDeque::new(),
             turn: Turn::default(),
             blocked: false,
-            reset_sent: false,
             reset_received: false,
             messages_sent: 0,
             bytes_sent: 0,
@@ -200,7 +201,7 @@ impl Channel {
         let size = message.len();
         let (ppid, contents) = message.into_wire();
         let lifetime = self.options.max_packet_lifetime;
-        let deadline = lifetime.map(|millis| now + Duration::from_millis(millis.into()));
+        let deadline = lifetime.map(|millis| now + Duration::from_millis(millis.into()) + GRACE);
         self.buffered += size;
         self.queued_messages += 1;
         self.messages_sent += 1;
@@ -257,10 +258,13 @@ impl Channel {
         let (reliability, limit) = match (self.options.max_retransmits, queued.deadline) {
             (Some(retransmits), _) => (ReliabilityType::Rexmit, retransmits.into()),
             (None, Some(deadline)) => {
-                let left = deadline.saturating_duration_since(now).as_millis();
+                let left = deadline.saturating_duration_since(now);
+                // sctp-proto counts from its next transmission, which is now, and with 0 would
+                // abandon the message before it was ever sent.
+                let millis = left.as_micros().div_ceil(1000).max(1);
                 (
                     ReliabilityType::Timed,
-                    u32::try_from(left).unwrap_or(u32::MAX),
+                    u32::try_from(millis).unwrap_or(u32::MAX),
                 )
             }
             (None, None) => (ReliabilityType::Reliable, 0),

@@ -142,7 +142,8 @@ pub struct ChannelOptions {
     /// [`max_packet_lifetime`](Self::max_packet_lifetime). Default: `None`, until it arrives.
     pub max_retransmits: Option<u16>,
     /// For how many milliseconds a message is sent and sent again, counted from the call of
-    /// [`send`](super::Association::send). Default: `None`, until it arrives.
+    /// [`send`](super::Association::send). With 0 it is sent once, if it can leave at once. Default:
+    /// `None`, until it arrives.
     pub max_packet_lifetime: Option<u16>,
     /// The subprotocol, at most 65,535 bytes. Default: empty.
     pub protocol: String,

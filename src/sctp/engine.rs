@@ -203,14 +203,15 @@ impl Engine {
             .is_ok_and(|handle| handle.is_writable())
     }
 
-    /// Asks for the reset of a stream (RFC 6525). Nothing can be read from it any more.
-    pub(super) fn reset(&mut self, stream: u16) {
-        if self.ensure(stream).is_ok()
-            && let Ok(mut handle) = self.association.stream(stream)
-        {
-            // It fails only while the association is not established.
-            let _ = handle.close();
-        }
+    /// Asks for the reset of a stream (RFC 6525). Nothing can be read from it any more. `false` if
+    /// the last reset of the stream is not over, or failed.
+    pub(super) fn reset(&mut self, stream: u16) -> bool {
+        self.ensure(stream).is_ok()
+            && self
+                .association
+                .stream(stream)
+                // It fails only while the association is not established.
+                .is_ok_and(|mut handle| handle.close().is_ok())
     }
 
     /// T3 expiries and fast retransmissions so far.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::init::{COOKIE_LIFETIME, Cookie, CookieKey, Parameters};
-use super::packet::{self, Builder, Header, cause, kind};
+use super::packet::{self, Builder, CHUNK_HEADER_SIZE, HEADER_SIZE, Header, cause, kind};
 use crate::random::Random;
 
 /// A handshake, and after it the answers to packets of a handshake that come late.
@@ -22,6 +22,7 @@ pub(super) struct Handshake {
     key: CookieKey,
     random: Random,
     rto: Rto,
+    packet_size: usize,
     /// The zero of the times in cookies.
     epoch: Instant,
     state: State,
@@ -84,6 +85,7 @@ impl Handshake {
         now: Instant,
         mut random: Random,
         window: u32,
+        packet_size: usize,
         ports: Ports,
         rto: Rto,
         out: &mut impl Extend<Bytes>,
@@ -94,6 +96,7 @@ impl Handshake {
             key: CookieKey::generate(&mut random),
             random,
             rto,
+            packet_size,
             epoch: now,
             state: State::CookieWait {
                 timer: Timer::start(now, rto),
@@ -114,6 +117,16 @@ impl Handshake {
             State::CookieWait { .. } => None,
             State::CookieEchoed { peer, .. } | State::Established { peer } => Some(peer),
         }
+    }
+
+    /// Whether an ABORT or SHUTDOWN COMPLETE with these flags is the peer's (RFC 9260 §8.5.1 B, C):
+    /// with the T bit it has the tag that we send, as a peer has to reflect it that knows of no
+    /// association.
+    pub(super) fn may_end(&self, header: Header, flags: u8) -> bool {
+        let local = Some(self.local.initiate_tag);
+        let peer = self.peer().map(|peer| peer.initiate_tag);
+        let expected = if flags & 1 == 0 { local } else { peer };
+        expected == Some(header.verification_tag)
     }
 
     pub(super) fn ports(&self) -> Ports {
@@ -196,6 +209,10 @@ impl Handshake {
         let Some((peer, Some(cookie))) = Parameters::decode(value) else {
             return Progress::Ignored;
         };
+        // It could not be sent back.
+        if HEADER_SIZE + CHUNK_HEADER_SIZE + cookie.len() > self.packet_size {
+            return Progress::Ignored;
+        }
         let cookie = Bytes::copy_from_slice(cookie);
         self.state = State::CookieEchoed {
             peer,

@@ -17,12 +17,29 @@ fn start(seed: u64, now: Instant) -> (Handshake, Vec<Bytes>) {
             now,
             Random::from_number(seed),
             100_000,
+            1160,
             ports,
             rto,
             &mut out,
         ),
         out,
     )
+}
+
+#[test]
+fn a_cookie_that_could_not_be_sent_back_is_not_taken() {
+    let now = epoch();
+    for (size, taken) in [(1144, true), (1145, false)] {
+        let (mut ours, mut out) = start(1, now);
+        let (theirs, _) = start(2, now);
+        out.clear();
+        let value = theirs.local().encode(Some(&vec![7; size]));
+        let packet = theirs.packet(ours.local().initiate_tag);
+        let packet = packet.chunk(kind::INIT_ACK, 0, &value).finish();
+        give(&mut ours, now, &packet, &mut out);
+        let sizes: Vec<_> = out.iter().map(Bytes::len).collect();
+        assert_eq!(sizes, if taken { vec![1160] } else { vec![] });
+    }
 }
 
 /// Gives a packet of one chunk to a handshake.

@@ -8,15 +8,12 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
+use super::packet::parameter::{OUTGOING_RESET, RECONFIG_RESPONSE};
 use super::packet::{
     Builder, CHUNK_HEADER_SIZE, Chunk, Chunks, DATA_HEADER_SIZE, checksum_is_valid, chunk, kind,
     u16_at,
 };
 use super::stats::Counters;
-
-/// RFC 6525 §4.1, §4.4: the two parameters that sctp-proto knows.
-const OUTGOING_RESET: u16 = 13;
-const RECONFIG_RESPONSE: u16 = 16;
 
 /// A packet taken apart.
 #[derive(Debug, Default)]

@@ -71,6 +71,7 @@ mod message;
 mod outbound;
 mod packet;
 mod path;
+mod requests;
 mod scheduler;
 mod stats;
 #[cfg(test)]

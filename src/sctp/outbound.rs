@@ -20,6 +20,8 @@ pub(super) struct Contents {
     pub(super) last_data: Option<usize>,
     /// Whether there is a SACK.
     pub(super) sack: bool,
+    /// Whether there is a RE-CONFIG.
+    pub(super) reconfig: bool,
 }
 
 /// Lists the contents of a packet into `contents`, which keeps its buffer.
@@ -27,6 +29,7 @@ pub(super) fn look(packet: &[u8], contents: &mut Contents) {
     contents.data.clear();
     contents.last_data = None;
     contents.sack = false;
+    contents.reconfig = false;
     for chunk in Chunks::of(packet) {
         match chunk.kind {
             kind::DATA => {
@@ -38,6 +41,7 @@ pub(super) fn look(packet: &[u8], contents: &mut Contents) {
                 }
             }
             kind::SACK => contents.sack = true,
+            kind::RECONFIG => contents.reconfig = true,
             _ => {}
         }
     }
@@ -78,12 +82,20 @@ pub(super) fn rewrite_sack(
     Some((out.finish(), cumulative?))
 }
 
-/// Cuts a packet that is too large between its chunks. sctp-proto counts the data of a packet but
-/// not the padding, so many tiny messages overfill it.
+/// Cuts a packet that is too large. sctp-proto counts the data of a packet but not the padding, so
+/// many tiny messages overfill it: it is cut between its chunks. A FORWARD-TSN about many streams is
+/// cut itself. Nothing else is too large alone but the answer to a HEARTBEAT that large, and that is
+/// left out: the path is not ours to prove, ICE does.
 pub(super) fn split(packet: &[u8], limit: usize, mut out: impl FnMut(Bytes)) {
     let mut part = Builder::like(packet);
     for chunk in Chunks::of(packet) {
         let raw = &packet[chunk.range().start..chunk.range().end.min(packet.len())];
+        if HEADER_SIZE + raw.len() > limit {
+            if chunk.kind == kind::FORWARD_TSN {
+                split_forward_tsn(packet, chunk.value, limit, &mut out);
+            }
+            continue;
+        }
         if !part.is_empty() && part.len() + raw.len() > limit {
             out(std::mem::replace(&mut part, Builder::like(packet)).finish());
         }
@@ -91,6 +103,25 @@ pub(super) fn split(packet: &[u8], limit: usize, mut out: impl FnMut(Bytes)) {
     }
     if !part.is_empty() {
         out(part.finish());
+    }
+}
+
+/// RFC 3758 §3.2: a stream with the last number that is skipped in it takes four bytes behind the
+/// new cumulative TSN. The peer takes a part only if its TSN is newer than all before, so each has
+/// the next one, and the last has the real one. There are enough: each stream has a TSN that is
+/// skipped.
+fn split_forward_tsn(packet: &[u8], value: &[u8], limit: usize, mut out: impl FnMut(Bytes)) {
+    let (Some(last), Some(streams)) = (u32_at(value, 0), value.get(4..)) else {
+        return;
+    };
+    let room = limit.saturating_sub(HEADER_SIZE + CHUNK_HEADER_SIZE + 4) & !3;
+    let parts = streams.chunks(room);
+    for (left, streams) in (0..parts.len() as u32).rev().zip(parts) {
+        let tsn = last.wrapping_sub(left).to_be_bytes();
+        let value = [&tsn, streams].concat();
+        out(Builder::like(packet)
+            .chunk(kind::FORWARD_TSN, 0, &value)
+            .finish());
     }
 }
 

@@ -68,6 +68,45 @@ fn a_packet_is_split_between_chunks() {
 }
 
 #[test]
+fn a_forward_tsn_about_many_streams_is_cut_and_each_part_is_newer_than_the_last() {
+    let value: Vec<u8> = [u32::MAX.wrapping_add(2)]
+        .into_iter()
+        .chain((0..600).map(|stream| stream << 16 | 9))
+        .flat_map(u32::to_be_bytes)
+        .collect();
+    let packet = builder().chunk(kind::FORWARD_TSN, 0, &value).finish();
+    let mut parts = Vec::new();
+    split(&packet, 1160, |part| parts.push(part));
+    let fits = |part: &Bytes| part.len() <= 1160 && checksum_is_valid(part);
+    assert!(parts.iter().all(fits));
+    let values: Vec<_> = parts
+        .iter()
+        .flat_map(|part| Chunks::of(part).map(|chunk| chunk.value.to_vec()))
+        .collect();
+    let tsns: Vec<_> = values
+        .iter()
+        .map(|value| u32_at(value, 0).unwrap())
+        .collect();
+    assert_eq!(tsns, [u32::MAX, 0, 1]);
+    let streams: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value[4..].to_vec())
+        .collect();
+    assert_eq!(streams, value[4..]);
+}
+
+#[test]
+fn a_chunk_that_fits_into_no_packet_is_left_out() {
+    let packet = builder()
+        .chunk(kind::SACK, 0, &sack(0))
+        .chunk(5, 0, &[0; 2000])
+        .finish();
+    let mut parts = Vec::new();
+    split(&packet, 1160, |part| parts.push(part));
+    assert_eq!(parts, [builder().chunk(kind::SACK, 0, &sack(0)).finish()]);
+}
+
+#[test]
 fn the_last_data_chunk_asks_for_an_acknowledgement() {
     let value = [&[0, 0, 0, 5][..], &[0; 10]].concat();
     let packet = builder()
@@ -81,7 +120,8 @@ fn the_last_data_chunk_asks_for_an_acknowledgement() {
         Contents {
             data: vec![(5, 2)],
             last_data: Some(32),
-            sack: true
+            sack: true,
+            reconfig: false
         }
     );
     let out = finish(packet, Some(32), None);

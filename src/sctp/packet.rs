@@ -34,6 +34,14 @@ pub(super) mod kind {
     pub(in crate::sctp) const FORWARD_TSN: u8 = 192;
 }
 
+/// Parameters of RE-CONFIG that are known here and to sctp-proto (RFC 6525 §4.1, §4.4).
+pub(super) mod parameter {
+    /// Type and length.
+    pub(in crate::sctp) const HEADER_SIZE: usize = 4;
+    pub(in crate::sctp) const OUTGOING_RESET: u16 = 13;
+    pub(in crate::sctp) const RECONFIG_RESPONSE: u16 = 16;
+}
+
 /// Error causes (RFC 9260 §3.3.10).
 pub(super) mod cause {
     pub(in crate::sctp) const STALE_COOKIE: u16 = 3;

@@ -65,7 +65,6 @@ pub(super) struct Pair {
     sequence: u64,
     /// Packets that left the side with this index, lost ones included.
     pub(super) sent: [u64; 2],
-    pub(super) largest: usize,
     /// Lets a packet from this side pass.
     pub(super) filter: Option<Filter>,
     /// Alters a packet, whose checksum is then made right; `None` leaves it as it is.
@@ -107,7 +106,6 @@ impl Pair {
             packets: HashMap::new(),
             sequence: 0,
             sent: [0; 2],
-            largest: 0,
             filter: None,
             mend: None,
             last: [None, None],
@@ -235,7 +233,13 @@ impl Pair {
                 packet = copy.into();
             }
         }
-        self.largest = self.largest.max(packet.len());
+        // A DTLS record takes no more.
+        let limit = self.sides[from].association.config().packet_size();
+        assert!(
+            packet.len() <= limit,
+            "side {from} made {} bytes",
+            packet.len()
+        );
         if let Some(filter) = &mut self.filter
             && !filter(from, &packet)
         {

@@ -1,5 +1,7 @@
 //! A peer that does what no peer of ours would do.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,12 +12,18 @@ use crate::sctp::dcep::{Dcep, Open};
 use crate::sctp::engine::Delivery;
 use crate::sctp::packet::kind;
 use crate::sctp::testing::{Conditions, Pair};
-use crate::sctp::{ChannelOptions, Config, Counters, Event, FailureReason, Message};
+use crate::sctp::{ChannelOptions, Config, Counters, Event, FailureReason, Message, OpenError};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A message past the channels of the side that sends it.
 fn raw(pair: &mut Pair, side: usize, stream: u16, ppid: Ppid, contents: impl Into<Bytes>) {
+    write(pair, side, stream, ppid, contents);
+    pair.drain();
+}
+
+/// The same, and it does not leave yet.
+fn write(pair: &mut Pair, side: usize, stream: u16, ppid: Ppid, contents: impl Into<Bytes>) {
     let Phase::Connected { established, .. } = &mut pair.sides[side].association.phase else {
         panic!("not connected");
     };
@@ -29,7 +37,14 @@ fn raw(pair: &mut Pair, side: usize, stream: u16, ppid: Ppid, contents: impl Int
         .write(stream, ppid, contents.into(), delivery)
         .unwrap();
     established.wake_now();
-    pair.drain();
+}
+
+/// How many streams this side has under way to be reset.
+fn resetting(pair: &Pair, side: usize) -> usize {
+    match &pair.sides[side].association.phase {
+        Phase::Connected { established, .. } => established.requests.resetting().len(),
+        _ => panic!("not connected"),
+    }
 }
 
 fn open(label: &str) -> Bytes {
@@ -148,11 +163,14 @@ fn a_flood_of_opens_is_bounded_by_the_limit_of_channels_and_of_their_names() {
     assert_eq!(stats.channels, 100);
     assert_eq!(stats.counters.channels_refused, 32_767 - 100);
     assert_eq!(pair.incoming(1).len(), 100);
-    // The refused streams were reset by both sides: nothing is remembered of them.
-    let Phase::Connected { established, .. } = &pair.sides[1].association.phase else {
-        panic!("not connected");
-    };
-    println!("{} streams are still to be reset", established.dead.len());
+    // The refused streams are reset by both sides in the end: nothing is remembered of them.
+    assert!(pair.run_until(600 * SECOND, |pair| {
+        let association = &pair.sides[1].association;
+        association.refused.is_empty()
+            && association.phase.dead().is_some_and(|dead| dead.is_empty())
+    }));
+    pair.run_for(SECOND);
+    assert_eq!(resetting(&pair, 1), 0);
 
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 6);
     let long = "x".repeat(65_535);
@@ -163,6 +181,164 @@ fn a_flood_of_opens_is_bounded_by_the_limit_of_channels_and_of_their_names() {
     // 4 MiB of names, and not one more.
     assert_eq!(pair.incoming(1).len(), 64);
     assert_eq!(counters(&pair, 1).channels_refused, 200 - 64);
+}
+
+/// One request for all of them would be too large for a DTLS record, and no stream would ever be
+/// reset again.
+#[test]
+fn refusals_in_one_flight_are_reset_a_few_at_a_time() {
+    let config = Config {
+        max_channels: 2,
+        ..Default::default()
+    };
+    let mut pair = Pair::with([Config::default(), config], Conditions::default(), 5);
+    pair.connect();
+    let ours = pair.open(1, "ours", ChannelOptions::default());
+    pair.run_for(SECOND);
+    for stream in (0..4000).step_by(2) {
+        write(&mut pair, 0, stream, Ppid::Dcep, open("refused"));
+    }
+    pair.drain();
+    let mut most = 0;
+    let refused = |pair: &Pair| counters(pair, 1).channels_refused;
+    assert!(pair.run_until(60 * SECOND, |pair| {
+        most = most.max(resetting(pair, 1));
+        refused(pair) == 1999
+    }));
+    let now = pair.now;
+    pair.sides[1].association.close_channel(now, ours);
+    assert!(pair.run_until(60 * SECOND, |pair| {
+        most = most.max(resetting(pair, 1));
+        pair.has(1, Event::ChannelClosed(ours, None))
+            && pair.sides[1]
+                .association
+                .phase
+                .dead()
+                .is_some_and(|dead| dead.is_empty())
+    }));
+    assert_eq!(most, 64);
+    talk(&mut pair);
+}
+
+#[test]
+fn a_stream_is_nobodys_while_a_refusal_on_it_waits() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
+    let id = |stream| ChannelOptions {
+        negotiated: Some(stream),
+        ..Default::default()
+    };
+    // Stream 1 belongs to side 1; none of its answers arrives.
+    raw(&mut pair, 0, 1, Ppid::Dcep, open("not yours"));
+    assert!(pair.run_until(SECOND, |pair| counters(pair, 1).channels_refused == 1));
+    pair.filter = Some(Box::new(|from, _| from == 0));
+    // Nobody will read this.
+    raw(&mut pair, 0, 1, Ppid::Binary, "data for nobody");
+    pair.run_for(SECOND);
+    let now = pair.now;
+    let side = &mut pair.sides[1].association;
+    assert_eq!(
+        side.open(now, "n".into(), id(1)),
+        Err(OpenError::IdTaken(1))
+    );
+    let other = side
+        .open(now, "other".into(), ChannelOptions::default())
+        .unwrap();
+    assert_eq!(side.channel(other).unwrap().stream_id, Some(3));
+    assert_eq!(
+        (side.stats().unread, counters(&pair, 1).orphaned_messages),
+        (0, 0)
+    );
+    pair.filter = None;
+    pair.run_for(10 * SECOND);
+    let now = pair.now;
+    assert!(
+        pair.sides[1]
+            .association
+            .open(now, "n".into(), id(1))
+            .is_ok()
+    );
+}
+
+/// RFC 8831 §6.7: each of them is to be reset in answer, and sctp-proto does that by one request.
+#[test]
+fn a_peer_that_resets_many_streams_in_one_request_gets_all_of_them_reset() {
+    const CHANNELS: u16 = 1500;
+    let config = Config {
+        max_channels: CHANNELS + 2,
+        ..Default::default()
+    };
+    for loss in [0.0, 0.2] {
+        let mut pair = Pair::connected(config.clone(), Conditions::default(), 5);
+        let Phase::Connected { established, .. } = &pair.sides[0].association.phase else {
+            panic!("not connected");
+        };
+        // RFC 6525 §4.1: the first request has the number of the first TSN.
+        let number = established.flight.cumulative().wrapping_add(1);
+        let ids: Vec<_> = (0..CHANNELS)
+            .map(|_| pair.open(0, "x", ChannelOptions::default()))
+            .collect();
+        let other = pair.open(1, "other", ChannelOptions::default());
+        pair.run_for(10 * SECOND);
+        let theirs = pair.incoming(1);
+        assert_eq!(theirs.len(), usize::from(CHANNELS));
+        let Phase::Connected { established, .. } = &pair.sides[0].association.phase else {
+            panic!("not connected");
+        };
+        let mut value = [0, 13].to_vec();
+        value.extend((16 + 2 * CHANNELS).to_be_bytes());
+        value.extend(number.to_be_bytes());
+        value.extend([0; 4]);
+        value.extend(established.flight.newest().to_be_bytes());
+        value.extend((0..CHANNELS).flat_map(|index| (2 * index).to_be_bytes()));
+        let request = pair.forge(0, kind::RECONFIG, &value);
+        pair.conditions.loss = loss;
+        let now = pair.now;
+        pair.sides[1].association.handle_packet(now, request);
+        assert!(pair.run_until(60 * SECOND, |pair| {
+            let left = |side: usize| pair.sides[side].association.stats().channels;
+            left(0) == 1 && left(1) == 1
+        }));
+        assert!(
+            ids.iter()
+                .all(|&id| pair.has(0, Event::ChannelClosed(id, None)))
+        );
+        assert!(
+            theirs
+                .iter()
+                .all(|&id| pair.has(1, Event::ChannelClosed(id, None)))
+        );
+        // The numbers of both sides still fit together.
+        let now = pair.now;
+        pair.sides[1].association.close_channel(now, other);
+        assert!(pair.run_until(20 * SECOND, |pair| {
+            pair.has(1, Event::ChannelClosed(other, None))
+        }));
+        pair.conditions.loss = 0.0;
+        talk(&mut pair);
+    }
+}
+
+#[test]
+fn a_heartbeat_that_is_too_large_to_be_answered_is_not() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
+    let answered = Rc::new(Cell::new(0));
+    let count = answered.clone();
+    pair.filter = Some(Box::new(move |_, packet| {
+        let answer = packet[12] == 5;
+        count.set(count.get() + usize::from(answer));
+        true
+    }));
+    for size in [100u16, 2000] {
+        let mut value = [0, 1].to_vec();
+        value.extend(size.to_be_bytes());
+        value.resize(size.into(), 7);
+        let heartbeat = pair.forge(0, kind::HEARTBEAT, &value);
+        let now = pair.now;
+        pair.sides[1].association.handle_packet(now, heartbeat);
+        pair.drain();
+        assert_eq!(answered.get(), 1, "{size} bytes");
+    }
+    talk(&mut pair);
 }
 
 #[test]

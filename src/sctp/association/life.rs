@@ -1,5 +1,6 @@
 //! The life of an association, phase by phase.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -38,6 +39,16 @@ pub(super) enum Phase {
     Ended { farewell: Option<Bytes> },
 }
 
+impl Phase {
+    /// Streams that the peer has not reset, although we want it to.
+    pub(super) fn dead(&self) -> Option<&HashSet<u16>> {
+        match self {
+            Phase::Connected { established, .. } => Some(&established.dead),
+            _ => None,
+        }
+    }
+}
+
 /// An end that waits until everything is acknowledged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Closing {
@@ -70,7 +81,8 @@ impl Association {
         };
         let window = self.config.window();
         let random = self.random.fork();
-        let handshake = Handshake::start(now, random, window, ports, rto, &mut self.out);
+        let size = self.config.packet_size();
+        let handshake = Handshake::start(now, random, window, size, ports, rto, &mut self.out);
         let deadline = now + self.config.handshake_timeout;
         self.phase = Phase::Connecting {
             handshake: Box::new(handshake),
@@ -146,7 +158,6 @@ impl Association {
             let Phase::Connecting { handshake, .. } = &mut self.phase else {
                 return;
             };
-            let local = handshake.local().initiate_tag;
             let at = chunk.offset + CHUNK_HEADER_SIZE;
             let value = packet.slice(at..at + chunk.value.len());
             let out = &mut self.out;
@@ -159,7 +170,7 @@ impl Association {
                 kind::COOKIE_ECHO => handshake.handle_cookie_echo(now, header, &value, out),
                 kind::COOKIE_ACK => handshake.handle_cookie_ack(header),
                 kind::ERROR => handshake.handle_error(now, header, &value, out),
-                kind::ABORT if header.verification_tag == local => {
+                kind::ABORT if handshake.may_end(header, chunk.flags) => {
                     let request = Request::Abort(packet::first_cause(&value));
                     self.handle_request(now, request);
                     return;
@@ -357,6 +368,7 @@ impl Association {
         self.phase = Phase::Ended { farewell };
         self.scheduler = Default::default();
         self.draining.clear();
+        self.refused.clear();
         self.backlog.clear();
         let error = failure.map(|_| ChannelError::AssociationEnded);
         for id in self.channels.ids() {
@@ -382,9 +394,6 @@ impl Association {
         }
         channel.state = ChannelState::Closed;
         channel.clear_queue();
-        if std::mem::take(&mut channel.reset_sent) {
-            self.resetting -= 1;
-        }
         let unread = channel.has_unread();
         self.channels.release_stream(id);
         self.draining.retain(|&draining| draining != id);

