@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 /// After a look in vain so many arrivals go by without one, at most.
 const MAX_SKIPPED: u32 = 63;
 
-/// A worker's looking; its sockets say when something has arrived. A cheap clone. The default
+/// A worker's looking; its sessions say when something has arrived. A cheap clone. The default
 /// never looks.
 #[derive(Clone, Default)]
 pub(crate) struct BusyPoll(Option<Arc<State>>);
@@ -40,7 +40,7 @@ impl BusyPoll {
         BusyPoll(Some(state))
     }
 
-    /// A socket had something.
+    /// A session had something from its peer.
     pub(crate) fn arrived(&self) {
         let Some(state) = &self.0 else { return };
         state.arrivals.fetch_add(1, Relaxed);

@@ -72,7 +72,7 @@ fn it_sleeps_while_nothing_comes() {
 #[test]
 fn timers_and_tasks_have_their_turn_while_it_looks() {
     on_arbiter(async {
-        let poll = BusyPoll::start(LONG);
+        let poll = BusyPoll::start(Duration::from_secs(20));
         asleep(&poll).await;
         poll.arrived();
         let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -81,6 +81,7 @@ fn timers_and_tasks_have_their_turn_while_it_looks() {
             let _ = sender.send(());
         });
         receiver.await.unwrap();
+        assert!(!is_asleep(&poll), "the look was over before");
     });
 }
 

@@ -33,9 +33,7 @@ impl Ports {
         metrics: &Arc<Metrics>,
         shared: &SharedPorts,
     ) -> Result<Ports, MuxError> {
-        let busy_poll = config.busy_poll.map(BusyPoll::start).unwrap_or_default();
-        let single_port = &shared.single_port;
-        let mux = Mux::open(worker, config, metrics.clone(), single_port, &busy_poll)?;
+        let mux = Mux::open(worker, config, metrics.clone(), &shared.single_port)?;
         let udp = mux.as_ref().map(Mux::local_addr);
         let callees = shared.callees.clone();
         let tcp = TcpPort::open(udp, config, callees.clone(), metrics.clone())?;
@@ -43,7 +41,7 @@ impl Ports {
             mux,
             tcp,
             callees,
-            busy_poll,
+            busy_poll: config.busy_poll.map(BusyPoll::start).unwrap_or_default(),
         })
     }
 

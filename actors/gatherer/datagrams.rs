@@ -74,7 +74,6 @@ impl GathererActor {
             self.drain(ctx);
         }
         if !batch.is_empty() {
-            self.ports.busy_poll.arrived();
             count(&self.scope, Direction::In, batch.iter().map(|(_, s)| s));
             if let Some(ice) = &self.above
                 && let Some(permit) = self.permit.take()

@@ -95,10 +95,7 @@ impl GathererActor {
         // Where only relays are wanted, nothing is to be reached otherwise.
         let ports = match config.policy {
             Policy::All => ports,
-            Policy::Relay => Ports {
-                busy_poll: ports.busy_poll,
-                ..Ports::default()
-            },
+            Policy::Relay => Ports::default(),
         };
         let ufrag = &scope.gatherer.parameters.load().username_fragment;
         let lease = ports.mux.as_ref().map(|mux| {

@@ -52,6 +52,8 @@ impl IceActor {
         if let Some(above) = &self.above
             && !datagrams.is_empty()
         {
+            // By now it is known not to come from a stranger.
+            self.busy_poll.arrived();
             above.do_send(IceToDtls::Datagrams { datagrams, permit });
         }
         all

@@ -19,6 +19,7 @@ pub use handle::IceTransport;
 
 use self::names::Names;
 use crate::alarm::{Alarm, OnAlarm, now};
+use crate::busy_poll::BusyPoll;
 use crate::error::{ActorKind, IceError, Reason, TransportError};
 use crate::event::{Event as SessionEvent, IceTransportEvent};
 use crate::guard::Exit;
@@ -38,6 +39,7 @@ pub(crate) struct IceActor {
     pub(crate) exit: Exit,
     gatherer: Neighbour<IceToGatherer>,
     supervisor: Recipient<StateChanged>,
+    busy_poll: BusyPoll,
     above: Option<Neighbour<IceToDtls>>,
     agent: Agent,
     alarm: Alarm,
@@ -60,6 +62,7 @@ impl IceActor {
         scope: Arc<Scope>,
         gatherer: Neighbour<IceToGatherer>,
         supervisor: Recipient<StateChanged>,
+        busy_poll: BusyPoll,
         exit: Exit,
     ) -> IceActor {
         let role = **scope.ice.role.load();
@@ -76,6 +79,7 @@ impl IceActor {
             exit,
             gatherer,
             supervisor,
+            busy_poll,
             above: None,
             agent,
             bases: Vec::new(),
@@ -259,7 +263,8 @@ impl Supervised for IceActor {
         let gathered = self.gathered;
         let (scope, exit) = (self.scope.clone(), self.exit.clone());
         let (gatherer, supervisor) = (self.gatherer.clone(), self.supervisor.clone());
-        *self = IceActor::new(ctx, scope, gatherer, supervisor, exit);
+        let busy_poll = self.busy_poll.clone();
+        *self = IceActor::new(ctx, scope, gatherer, supervisor, busy_poll, exit);
         self.above = above;
         for (candidate, base) in bases {
             self.agent

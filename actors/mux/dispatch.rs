@@ -92,9 +92,6 @@ impl State {
 
     /// Sends each session its batch.
     fn deliver(&mut self) {
-        if !self.batches.is_empty() {
-            self.busy_poll.arrived();
-        }
         for (id, batch) in self.batches.drain(..) {
             let (count, bytes) = Segments::total(batch.iter().map(|(_, segments)| segments));
             let gatherers = self.metrics.actor(ActorKind::Gatherer);

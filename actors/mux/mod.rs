@@ -21,7 +21,6 @@ use self::dispatch::Batch;
 use self::reader::Reader;
 use self::single_port::{HandedOver, Seat};
 use self::store::PortStore;
-use crate::busy_poll::BusyPoll;
 use crate::config::{Config, UdpMode};
 use crate::gatherer::interfaces;
 use crate::gatherer::messages::FromMux;
@@ -95,7 +94,6 @@ struct State {
     others: Vec<(u32, HandedOver)>,
     /// Wakes the reader, which also flushes, when something waits to be sent.
     waker: Option<std::task::Waker>,
-    busy_poll: BusyPoll,
     #[cfg(any(test, feature = "chaos"))]
     fault: Option<PortFault>,
 }
@@ -139,7 +137,6 @@ impl Mux {
         config: &Config,
         metrics: Arc<Metrics>,
         single_port: &Arc<SinglePort>,
-        busy_poll: &BusyPoll,
     ) -> Result<Option<Mux>, MuxError> {
         let (address, single_port) = match config.udp {
             UdpMode::PerSession | UdpMode::Off => return Ok(None),
@@ -150,7 +147,7 @@ impl Mux {
                 (SocketAddr::new(ip, port), Some(single_port))
             }
         };
-        Mux::bind(address, config, metrics, single_port, busy_poll).map(Some)
+        Mux::bind(address, config, metrics, single_port).map(Some)
     }
 
     /// Opens the port and begins to read from it, on the current thread. In single-port mode with
@@ -160,7 +157,6 @@ impl Mux {
         config: &Config,
         metrics: Arc<Metrics>,
         single_port: Option<&Arc<SinglePort>>,
-        busy_poll: &BusyPoll,
     ) -> Result<Mux, MuxError> {
         let failed = |source| MuxError::Bind { address, source };
         let mut binding = Binding {
@@ -203,7 +199,6 @@ impl Mux {
             batches: Vec::new(),
             others: Vec::new(),
             waker: None,
-            busy_poll: busy_poll.clone(),
             #[cfg(any(test, feature = "chaos"))]
             fault: None,
         })));

@@ -166,14 +166,7 @@ impl World {
         let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let muxes = (0..muxes)
             .map(|_| {
-                let mux = Mux::bind(
-                    address,
-                    &config,
-                    metrics.clone(),
-                    single,
-                    &BusyPoll::default(),
-                )
-                .unwrap();
+                let mux = Mux::bind(address, &config, metrics.clone(), single).unwrap();
                 address = mux.local_addr();
                 mux
             })
@@ -571,7 +564,6 @@ async fn a_single_port_is_not_shared_with_another_program() {
         &Config::default(),
         Metrics::new(1),
         Some(&port),
-        &BusyPoll::default(),
     );
     assert!(matches!(bound, Err(MuxError::Bind { .. })));
 }

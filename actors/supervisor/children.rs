@@ -173,10 +173,11 @@ impl SessionSupervisor {
         match start {
             Start::Ice(mailbox, below) => {
                 let gatherer = below.neighbour();
+                let busy_poll = self.ports.busy_poll.clone();
                 self.spawn(ctx, ActorKind::Ice, mailbox, move |ctx, exit| {
                     let above = Address::of(ctx, &scope).neighbour();
                     below.do_send(Above::<GathererToIce>(above));
-                    IceActor::new(ctx, scope, gatherer, supervisor, exit)
+                    IceActor::new(ctx, scope, gatherer, supervisor, busy_poll, exit)
                 });
             }
             Start::Dtls {
