@@ -212,6 +212,11 @@ stage_browser() {
     cargo build --all-features --locked
     tests/netns.sh bash tests/with-server.sh "$target/debug/actix-rtc" serve --bind 127.0.0.1:0 -- \
         node tests/browser/run.mjs '{}' --chaos --chromium "$(command -v chromium)"
+    # A server that opens channels itself, on a network that loses datagrams when nft is told to.
+    need nft nftables
+    cargo build --all-features --locked --example opener
+    tests/netns.sh bash tests/with-server.sh "$target/debug/examples/opener" -- \
+        node tests/browser/run.mjs '{}' --channels --chromium "$(command -v chromium)"
 }
 
 stage_aiortc() {

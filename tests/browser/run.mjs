@@ -1,6 +1,7 @@
 // Drives a headless Chromium against a running server:
 //
-//   node tests/browser/run.mjs http://127.0.0.1:8080 [--screenshots DIRECTORY] [--chromium PATH]
+//   node tests/browser/run.mjs http://127.0.0.1:8080 [--chaos | --channels]
+//     [--screenshots DIRECTORY] [--chromium PATH]
 //
 // Run it inside tests/netns.sh, together with the server. Exits 0 when every scenario passed; else
 // it says which did not, and why.
@@ -14,6 +15,7 @@ import { launch } from 'puppeteer-core';
 
 import * as scenarios from './scenarios.mjs';
 import * as chaos from './chaos.mjs';
+import * as channels from './channels.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,15 +23,17 @@ const { values, positionals } = parseArgs({
     screenshots: { type: 'string' },
     // The server was built with the feature `chaos`: actors die while the browser echoes.
     chaos: { type: 'boolean', default: false },
+    // The server is opener.rs: it opens data channels, too.
+    channels: { type: 'boolean', default: false },
     chromium: { type: 'string', default: process.env.CHROMIUM ?? '/usr/bin/chromium' },
   },
 });
 if (positionals.length !== 1) {
-  console.error('usage: run.mjs URL [--chaos] [--screenshots DIRECTORY] [--chromium PATH]');
+  console.error('usage: run.mjs URL [--chaos | --channels] [--screenshots DIRECTORY] [--chromium PATH]');
   process.exit(2);
 }
 const [url] = positionals;
-const chosen = values.chaos ? chaos : scenarios;
+const chosen = values.chaos ? chaos : values.channels ? channels : scenarios;
 const screenshots = values.screenshots;
 if (screenshots) await mkdir(screenshots, { recursive: true });
 
@@ -47,6 +51,8 @@ const browser = await launch({
     '--disable-component-update',
     '--disable-features=WebRtcHideLocalIpsWithMdns',
     '--allow-loopback-in-peer-connection',
+    // To see the priority of what the server opens.
+    '--enable-blink-features=RTCDataChannelPriority',
   ],
 });
 
