@@ -8,6 +8,7 @@ use sctp_proto::{PayloadProtocolIdentifier as Ppid, ReliabilityType};
 
 use super::config::{ChannelOptions, Priority};
 use super::engine::Delivery;
+use super::established::MAX_PAUSE;
 use super::message::Message;
 use super::scheduler::Turn;
 
@@ -170,6 +171,12 @@ impl Channel {
     pub(super) fn set_open(&mut self) {
         self.state = ChannelState::Open;
         self.opened = true;
+    }
+
+    /// Whether its messages do not live as long as the association may wait for a batch.
+    pub(super) fn is_fleeting(&self) -> bool {
+        let lifetime = self.options.max_packet_lifetime;
+        lifetime.is_some_and(|millis| Duration::from_millis(millis.into()) < MAX_PAUSE)
     }
 
     /// Application bytes that the association has not taken.

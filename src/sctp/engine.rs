@@ -129,6 +129,12 @@ impl Engine {
         }
     }
 
+    /// Makes a stream known before anything is sent or received on it.
+    pub(super) fn begin(&mut self, stream: u16) {
+        // Where the last reset is not over, the first message makes it known.
+        let _ = self.ensure(stream);
+    }
+
     /// Hands it a message.
     pub(super) fn write(
         &mut self,

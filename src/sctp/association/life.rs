@@ -230,6 +230,10 @@ impl Association {
         if channel.state == ChannelState::Connecting && channel.options.negotiated.is_some() {
             channel.set_open();
             self.events.push_back(Event::ChannelOpen(id));
+            // So that a reset by the peer is answered even if nobody has sent anything.
+            if let Some(stream) = channel.stream {
+                established.engine.begin(stream);
+            }
         }
         if channel.has_queued() {
             self.scheduler.add(id, &mut channel.turn);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::super::packet::{Chunks, kind};
+use super::super::super::packet::{Builder, Chunks, Header, kind};
 use super::super::super::testing::{Conditions, Pair, epoch, pattern};
 use super::super::super::{
     Association, Capabilities, ChannelError, ChannelOptions, Config, Event, FailureReason, Message,
@@ -262,6 +262,109 @@ fn abort_tells_the_peer_at_once_and_again_if_it_was_lost() {
     pair.run_for(SECOND);
     assert!(pair.has(1, Event::ChannelClosed(id, None)));
     assert_eq!(pair.sides[1].events.last(), Some(&Event::Closed));
+}
+
+/// Side 0 waits for the answer to this chunk, which is lost. Returns the tags that the sides drew.
+fn until_sent(seed: u64, wanted: u8) -> (Pair, u32, u32) {
+    let mut pair = Pair::new(Config::default(), Conditions::default(), seed);
+    let tags: Rc<Cell<[u32; 2]>> = Rc::default();
+    let store = tags.clone();
+    pair.filter = Some(Box::new(move |side, packet| {
+        if matches!(packet[12], kind::INIT | kind::INIT_ACK) {
+            // Behind the chunk header.
+            let mut both = store.get();
+            both[side] = u32::from_be_bytes(packet[16..20].try_into().unwrap());
+            store.set(both);
+        }
+        // Nor is the association set up by the INIT of side 1.
+        !(has_chunk(packet, wanted) || side == 1 && has_chunk(packet, kind::INIT))
+    }));
+    pair.start_side(0);
+    pair.start_side(1);
+    pair.run_for(Duration::from_millis(200));
+    let [ours, theirs] = tags.get();
+    assert!(ours != 0 && theirs != 0 && !pair.is_connected(0));
+    (pair, ours, theirs)
+}
+
+/// Tag, kind and flags of what side 0 has to send.
+fn leaving(pair: &mut Pair) -> Vec<(u32, u8, u8)> {
+    let now = pair.now;
+    let association = &mut pair.sides[0].association;
+    std::iter::from_fn(|| association.poll_transmit(now))
+        .map(|packet| {
+            let header = Header::read(&packet).unwrap();
+            (header.verification_tag, packet[12], packet[13])
+        })
+        .collect()
+}
+
+/// RFC 9260 §8.5.1 B: the tag that the peer drew, without the T bit, since we know it.
+#[test]
+fn an_abort_while_connecting_has_the_tag_of_the_peer() {
+    let (mut pair, _, theirs) = until_sent(20, kind::COOKIE_ECHO);
+    let now = pair.now;
+    pair.sides[0].association.abort(now);
+    assert_eq!(leaving(&mut pair), [(theirs, kind::ABORT, 0)]);
+    // The same when its time is over.
+    let (mut pair, _, theirs) = until_sent(21, kind::COOKIE_ECHO);
+    let now = pair.now + 31 * SECOND;
+    pair.sides[0].association.handle_timeout(now);
+    assert_eq!(leaving(&mut pair), [(theirs, kind::ABORT, 0)]);
+    // A peer that has said nothing is told nothing: it would have no association to end.
+    let mut pair = Pair::new(Config::default(), Conditions::default(), 22);
+    pair.start_side(0);
+    let now = pair.now;
+    pair.sides[0].association.abort(now);
+    assert_eq!(leaving(&mut pair), []);
+    assert_eq!(pair.sides[0].association.poll_event(), Some(Event::Closed));
+}
+
+/// RFC 9260 §8.4, §8.5.1 B: a peer that knows of no association reflects the tag of our packet, and
+/// sets the T bit.
+#[test]
+fn an_abort_of_the_peer_while_connecting_counts_only_with_the_right_tag() {
+    for (reflected, theirs, ends) in [
+        (false, false, true),
+        (true, true, true),
+        (false, true, false),
+        (true, false, false),
+    ] {
+        let (mut pair, our_tag, their_tag) = until_sent(23, kind::COOKIE_ECHO);
+        let header = Header {
+            source_port: 5000,
+            destination_port: 5000,
+            verification_tag: if theirs { their_tag } else { our_tag },
+        };
+        let abort = Builder::new(header)
+            .chunk(kind::ABORT, u8::from(reflected), &[])
+            .finish();
+        let now = pair.now;
+        pair.sides[0].association.handle_packet(now, abort);
+        pair.drain();
+        assert_eq!(
+            pair.has(0, Event::Closed),
+            ends,
+            "T {reflected}, theirs {theirs}"
+        );
+        if !ends {
+            pair.filter = None;
+            assert!(pair.run_until(5 * SECOND, |pair| pair.is_connected(0)));
+        }
+    }
+    // Before we know the peer's, there is no tag to reflect.
+    let mut pair = Pair::new(Config::default(), Conditions::default(), 24);
+    pair.start_side(0);
+    let header = Header {
+        source_port: 5000,
+        destination_port: 5000,
+        verification_tag: 0,
+    };
+    let abort = Builder::new(header).chunk(kind::ABORT, 1, &[]).finish();
+    let now = pair.now;
+    pair.sides[0].association.handle_packet(now, abort);
+    pair.drain();
+    assert!(!pair.has(0, Event::Closed));
 }
 
 #[test]

@@ -198,7 +198,11 @@ impl Association {
             && !channel.blocked
         {
             self.scheduler.add(id, &mut channel.turn);
-            established.wake();
+            if channel.is_fleeting() {
+                established.wake_now();
+            } else {
+                established.wake();
+            }
         }
         Ok(())
     }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use super::super::packet::kind;
 use super::super::testing::{Conditions, Pair, pattern};
 use super::super::{
-    Association, Capabilities, ChannelOptions, ChannelState, Config, Event, Message, OpenError,
-    SendError,
+    Association, Capabilities, ChannelError, ChannelOptions, ChannelState, Config, Event, Message,
+    OpenError, SendError,
 };
 use crate::random::Random;
 
@@ -264,4 +265,103 @@ fn identifiers_follow_the_dtls_role_and_pass_by_negotiated_ones() {
     pair.run_for(SECOND);
     assert_eq!(pair.sides[0].received, [(zero, Message::text("b"))]);
     assert_eq!(pair.sides[1].received, [(their_zero, Message::text("a"))]);
+}
+
+/// Makes each side say in INIT and INIT ACK that it takes so many streams (RFC 9260 §3.3.2).
+fn limit_streams(pair: &mut Pair, streams: u16) {
+    pair.mend = Some(Box::new(move |packet| {
+        let init = matches!(packet.get(12), Some(&(kind::INIT | kind::INIT_ACK)));
+        let field = packet.get_mut(26..28).filter(|_| init)?;
+        field.copy_from_slice(&streams.to_be_bytes());
+        Some(())
+    }));
+}
+
+#[test]
+fn when_the_peer_takes_no_more_streams_open_is_an_error() {
+    let mut pair = Pair::new(Config::default(), Conditions::default(), 12);
+    limit_streams(&mut pair, 6);
+    pair.connect();
+    // 0, 2 and 4 belong to one side, 1, 3 and 5 to the other.
+    for side in 0..2 {
+        for _ in 0..3 {
+            pair.open(side, "x", ChannelOptions::default());
+        }
+        let now = pair.now;
+        let association = &mut pair.sides[side].association;
+        let mut open = |negotiated| {
+            let options = ChannelOptions {
+                negotiated,
+                ..Default::default()
+            };
+            association.open(now, String::new(), options)
+        };
+        assert_eq!(open(None), Err(OpenError::IdsExhausted));
+        assert_eq!(open(Some(6)), Err(OpenError::IdOutOfRange(6)));
+        assert_eq!(association.stats().channels, 3);
+    }
+    pair.run_for(SECOND);
+    // One that was closed leaves its identifier to another.
+    let first = pair.sides[0].association.channel_ids()[0];
+    let now = pair.now;
+    pair.sides[0].association.close_channel(now, first);
+    pair.run_for(SECOND);
+    let again = pair.open(0, "again", ChannelOptions::default());
+    pair.run_for(SECOND);
+    let info = pair.sides[0].association.channel(again).unwrap();
+    assert_eq!((info.stream_id, info.state), (Some(0), ChannelState::Open));
+}
+
+#[test]
+fn channels_that_were_opened_before_and_find_no_stream_are_closed_with_that_reason() {
+    let mut pair = Pair::new(Config::default(), Conditions::default(), 13);
+    limit_streams(&mut pair, 4);
+    let ids: Vec<_> = (0..4)
+        .map(|_| pair.open(0, "early", ChannelOptions::default()))
+        .collect();
+    let negotiated = ChannelOptions {
+        negotiated: Some(4),
+        ..Default::default()
+    };
+    let beyond = pair.open(1, "beyond", negotiated);
+    pair.connect();
+    pair.run_for(SECOND);
+    let no_stream = |id| Event::ChannelClosed(id, Some(ChannelError::NoStream));
+    for (index, &id) in ids.iter().enumerate() {
+        assert_eq!(pair.has(0, Event::ChannelOpen(id)), index < 2);
+        assert_eq!(pair.has(0, no_stream(id)), index >= 2);
+    }
+    assert!(pair.has(1, no_stream(beyond)) && !pair.has(1, Event::ChannelOpen(beyond)));
+    assert_eq!(pair.incoming(1).len(), 2);
+}
+
+/// RFC 8832 §6: half of them belongs to each side.
+#[test]
+fn all_identifiers_of_a_side_can_be_open_at_once_and_the_next_is_an_error() {
+    let config = Config {
+        max_channels: u16::MAX,
+        ..Default::default()
+    };
+    // Known before the identifiers are given, and only when the role is.
+    for before in [false, true] {
+        let now = super::super::testing::epoch();
+        let mut association = Association::new(config.clone(), Random::from_number(1));
+        let start = |association: &mut Association| {
+            association.start(now, true, Capabilities::default(), 5000);
+        };
+        if before {
+            start(&mut association);
+        }
+        let open = |association: &mut Association| {
+            association.open(now, String::new(), ChannelOptions::default())
+        };
+        for _ in 0..32_768 {
+            assert!(open(&mut association).is_ok());
+        }
+        if !before {
+            start(&mut association);
+        }
+        assert_eq!(open(&mut association), Err(OpenError::IdsExhausted));
+        assert_eq!(association.stats().channels, 32_768);
+    }
 }

@@ -1,8 +1,14 @@
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::super::super::packet::{Chunks, kind};
 use super::super::super::testing::{Conditions, Pair, pattern};
 use super::super::super::{
-    ChannelId, ChannelOptions, ChannelState, Config, Event, Message, Priority, SendError,
+    ChannelError, ChannelId, ChannelOptions, ChannelState, Config, Event, Message, OpenError,
+    Priority, SendError,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -101,7 +107,6 @@ fn a_negotiated_channel_that_was_never_used_is_closed_too() {
     };
     let ours = pair.open(0, "n", options.clone());
     let theirs = pair.open(1, "n", options);
-    pair.send(1, theirs, "one").unwrap();
     pair.run_for(SECOND);
     close(&mut pair, 0, ours);
     pair.run_for(3 * SECOND);
@@ -137,6 +142,113 @@ fn an_identifier_is_used_again_after_both_directions_are_reset() {
         pair.run_for(SECOND);
         assert!(is_closed(&pair, 0, ours) && is_closed(&pair, 1, theirs));
     }
+}
+
+/// RFC 8831 §6.7, RFC 8832 §6: one direction is not enough.
+#[test]
+fn an_identifier_is_taken_until_both_directions_are_reset() {
+    for closed_by in 0..2 {
+        let mut pair = Pair::new(Config::default(), Conditions::default(), 4);
+        pair.mend = Some(Box::new(|packet| {
+            // Two streams of each side.
+            let init = matches!(packet.get(12), Some(&(kind::INIT | kind::INIT_ACK)));
+            let field = packet.get_mut(26..28).filter(|_| init)?;
+            field.copy_from_slice(&[0, 4]);
+            Some(())
+        }));
+        pair.connect();
+        let options = ChannelOptions {
+            negotiated: Some(0),
+            ..Default::default()
+        };
+        let plain = ChannelOptions::default;
+        let ours = pair.open(0, "n", options.clone());
+        let theirs = pair.open(1, "n", options.clone());
+        pair.open(0, "two", plain());
+        pair.run_for(SECOND);
+        // The other side answers, but its own request to reset does not arrive.
+        pair.filter = Some(Box::new(move |from, packet| {
+            let request = Chunks::of(packet)
+                .any(|chunk| chunk.kind == kind::RECONFIG && chunk.value[1] == 13);
+            from == closed_by || !request
+        }));
+        close(
+            &mut pair,
+            closed_by,
+            if closed_by == 0 { ours } else { theirs },
+        );
+        for _ in 0..5 {
+            pair.run_for(SECOND);
+            let now = pair.now;
+            let side = &mut pair.sides[closed_by].association;
+            let taken = side.open(now, String::new(), options.clone());
+            assert_eq!(taken, Err(OpenError::IdTaken(0)));
+            // Of our two, the other one is in use.
+            if closed_by == 0 {
+                let exhausted = side.open(now, String::new(), plain());
+                assert_eq!(exhausted, Err(OpenError::IdsExhausted));
+            }
+        }
+        assert!(!is_closed(&pair, 0, ours) || !is_closed(&pair, 1, theirs));
+        pair.filter = None;
+        pair.run_for(10 * SECOND);
+        let closed = [is_closed(&pair, 0, ours), is_closed(&pair, 1, theirs)];
+        assert_eq!(closed, [true; 2], "closed by {closed_by}");
+        let ours = pair.open(0, "n", options.clone());
+        pair.open(1, "n", options);
+        pair.send(0, ours, "again").unwrap();
+        pair.run_for(SECOND);
+        let last = pair.sides[1].received.last().map(|(_, message)| message);
+        assert_eq!(last, Some(&Message::text("again")));
+    }
+}
+
+#[test]
+fn an_identifier_whose_reset_the_peer_denies_is_never_used_again() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
+    let id = pair.open(0, "x", ChannelOptions::default());
+    pair.run_for(SECOND);
+    let request: Rc<RefCell<Option<Bytes>>> = Rc::default();
+    let seen = request.clone();
+    pair.filter = Some(Box::new(move |_, packet| {
+        let reset = packet[12] == kind::RECONFIG;
+        if reset {
+            *seen.borrow_mut() = Some(packet.clone());
+        }
+        !reset
+    }));
+    close(&mut pair, 0, id);
+    pair.run_for(SECOND);
+    let number = request.borrow().as_ref().unwrap()[20..24].to_vec();
+    // RFC 6525 §4.4: 2 is "denied".
+    let value = [&[0, 16, 0, 12], &number[..], &[0, 0, 0, 2]].concat();
+    let denied = pair.forge(1, kind::RECONFIG, &value);
+    let now = pair.now;
+    pair.sides[0].association.handle_packet(now, denied);
+    pair.drain();
+    let failed = Some(ChannelError::ResetFailed);
+    assert!(pair.has(0, Event::ChannelClosed(id, failed)));
+    let negotiated = ChannelOptions {
+        negotiated: Some(0),
+        ..Default::default()
+    };
+    let taken = pair.sides[0]
+        .association
+        .open(now, String::new(), negotiated);
+    assert_eq!(taken, Err(OpenError::IdTaken(0)));
+    pair.filter = None;
+    // 32,767 identifiers are left, one after the other.
+    for _ in 0..32_767 {
+        let side = &mut pair.sides[0].association;
+        let id = side
+            .open(now, String::new(), ChannelOptions::default())
+            .unwrap();
+        assert_ne!(side.channel(id).unwrap().stream_id, Some(0));
+        side.channels.remove(id);
+    }
+    let next = pair.open(0, "next", ChannelOptions::default());
+    let info = pair.sides[0].association.channel(next).unwrap();
+    assert_eq!(info.stream_id, Some(2));
 }
 
 #[test]

@@ -25,11 +25,15 @@ fn arrived(pair: &Pair) -> Vec<u8> {
 
 #[test]
 fn a_forward_tsn_that_is_lost_is_sent_again() {
-    for ordered in [true, false] {
+    let cases = [true, false]
+        .into_iter()
+        .flat_map(|ordered| [(Some(0), None), (None, Some(100))].map(|limits| (ordered, limits)));
+    for (ordered, (max_retransmits, max_packet_lifetime)) in cases {
         let mut pair = Pair::connected(Config::default(), Conditions::default(), 1);
         let options = ChannelOptions {
             ordered,
-            max_retransmits: Some(0),
+            max_retransmits,
+            max_packet_lifetime,
             ..Default::default()
         };
         let id = open(&mut pair, options);
@@ -59,6 +63,60 @@ fn a_forward_tsn_that_is_lost_is_sent_again() {
         assert_eq!(arrived(&pair), [1, 3], "ordered {ordered}");
         assert_eq!(pair.sides[0].association.stats().in_flight_chunks, 0);
     }
+}
+
+/// RFC 3758 §3.2: each stream takes four bytes of the FORWARD-TSN, and one for all of them would be
+/// too large for a DTLS record: nothing would ever arrive again.
+#[test]
+fn messages_that_many_channels_lost_at_once_are_skipped_together() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
+    let options = ChannelOptions {
+        max_retransmits: Some(0),
+        ..Default::default()
+    };
+    let ids: Vec<_> = (0..700)
+        .map(|_| pair.open(0, "x", options.clone()))
+        .collect();
+    pair.run_for(10 * SECOND);
+    assert!(ids.iter().all(|&id| pair.has(0, Event::ChannelOpen(id))));
+    let say = |pair: &mut Pair, what: u8| {
+        for &id in &ids {
+            pair.send(0, id, vec![what]).unwrap();
+        }
+        pair.run_for(SECOND);
+    };
+    pair.conditions.loss = 1.0;
+    say(&mut pair, 1);
+    pair.conditions.loss = 0.0;
+    pair.run_for(10 * SECOND);
+    say(&mut pair, 2);
+    let arrived = arrived(&pair);
+    let count = |what| arrived.iter().filter(|&&first| first == what).count();
+    // What was not sent before the loss was over arrived; more than fit into a FORWARD-TSN did not.
+    assert!(count(1) < 400, "{} of 700", count(1));
+    assert_eq!(count(2), 700);
+    assert_eq!(pair.sides[0].association.stats().in_flight_chunks, 0);
+}
+
+/// Many acknowledgements are waited for, but nothing keeps the message from leaving at once.
+#[test]
+fn a_message_without_a_lifetime_does_not_wait_for_a_batch() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 6);
+    let bulk = open(&mut pair, ChannelOptions::default());
+    assert!(pair.pump(0, bulk, &pattern(60_000, 0), 60, 60 * SECOND));
+    pair.run_for(SECOND);
+    let options = ChannelOptions {
+        max_packet_lifetime: Some(0),
+        ..Default::default()
+    };
+    let id = open(&mut pair, options);
+    let before = pair.sides[1].received.len();
+    pair.send(0, bulk, pattern(100_000, 0)).unwrap();
+    assert!(pair.sides[0].association.stats().in_flight_chunks > 64);
+    pair.run_for(Duration::from_micros(500));
+    pair.send(0, id, vec![1]).unwrap();
+    pair.run_for(SECOND);
+    assert_eq!(pair.sides[1].received.len(), before + 2);
 }
 
 #[test]
@@ -147,6 +205,13 @@ fn each_reliability_at_a_quarter_of_loss() {
                     .max_packet_lifetime
                     .is_none_or(|millis| millis > 10_000);
             let id = open(&mut pair, options);
+            let skips = Rc::new(Cell::new(0));
+            let count = skips.clone();
+            pair.filter = Some(Box::new(move |_, packet| {
+                let skips = Chunks::of(packet).any(|chunk| chunk.kind == kind::FORWARD_TSN);
+                count.set(count.get() + usize::from(skips));
+                true
+            }));
             for index in 0..100u8 {
                 pair.send(0, id, vec![index; 700]).unwrap();
                 pair.run_for(Duration::from_millis(100));
@@ -160,6 +225,13 @@ fn each_reliability_at_a_quarter_of_loss() {
             if complete {
                 assert_eq!(arrived.len(), 100, "{mode}, ordered {ordered}");
             }
+            // What is given up is skipped, and nothing else is.
+            let (lost, skips) = (100 - arrived.len(), skips.get());
+            assert_eq!(
+                skips > 0,
+                lost > 0,
+                "{mode}: {lost} lost, {skips} FORWARD-TSN"
+            );
             let stats = pair.sides[0].association.stats();
             assert_eq!((stats.in_flight_bytes, stats.buffered), (0, 0), "{mode}");
             if mode == "no time" {

@@ -6,6 +6,8 @@
 
 mod send;
 
+pub(in crate::sctp) use self::send::MAX_PAUSE;
+
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 

@@ -19,7 +19,7 @@ const ACKNOWLEDGED_PART: usize = 16;
 /// ... or after a part of the round trip, within these bounds.
 const RTT_PART: u32 = 16;
 const MIN_PAUSE: Duration = Duration::from_millis(1);
-const MAX_PAUSE: Duration = Duration::from_millis(5);
+pub(in crate::sctp) const MAX_PAUSE: Duration = Duration::from_millis(5);
 
 /// How often sctp-proto is asked in one batch for more of what a timeout has lost: each time it
 /// looks at all that is in flight, and gives one packet.
