@@ -21,8 +21,8 @@ const PRIORITIES = ['very-low', 'low', 'medium', 'high'];
 /** Connects, and gives the page what the scenarios below have in common. */
 async function connect(page) {
   await page.click('#connect');
-  await page.waitForFunction(() => window.rtcDemo.channel?.readyState === 'open',
-    { timeout: WITHIN, polling: 50 });
+  await page.waitForFunction(() => window.rtcDemo.channel?.readyState === 'open'
+    && window.rtcDemo.states().server.session === 'connected', { timeout: WITHIN, polling: 50 });
   await page.evaluate(async (within) => {
     const sessions = await (await fetch('/rtc/sessions')).json();
     // One that has just closed may be listed still.
