@@ -75,9 +75,16 @@ async function connect(page) {
       return here;
     };
     t.echo = async (here, message) => {
+      const { label } = here.channel;
+      // `open` may come later than `datachannel`, also where the state was `open` meanwhile.
+      for (let left = within; here.channel.readyState === 'connecting' && left > 0; left -= 5) {
+        await new Promise((resolve) => { setTimeout(resolve, 5); });
+      }
+      const { readyState } = here.channel;
+      if (readyState !== 'open') throw new Error(`${label} is ${readyState} before ${message}`);
       here.channel.send(message);
       const back = await here.next();
-      if (back !== message) throw new Error(`${here.channel.label}: ${message} came back as ${back}`);
+      if (back !== message) throw new Error(`${label}: ${message} came back as ${back}`);
     };
     t.random = (size) => {
       const bytes = new Uint8Array(size);
