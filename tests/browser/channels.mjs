@@ -76,7 +76,7 @@ async function connect(page) {
     };
     t.echo = async (here, message) => {
       const { label } = here.channel;
-      // `open` may come later than `datachannel`, also where the state was `open` meanwhile.
+      // Until it is open; and if it is closed, that is said.
       for (let left = within; here.channel.readyState === 'connecting' && left > 0; left -= 5) {
         await new Promise((resolve) => { setTimeout(resolve, 5); });
       }
