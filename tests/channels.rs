@@ -242,15 +242,21 @@ async fn closed_channels_that_nobody_reads_hold_the_window_and_can_be_read_later
     );
     // One whose first message found no room may not have been opened.
     let sent = sent.into_iter().enumerate().filter(|(_, count)| *count > 0);
+    let mut readers = Vec::new();
     for (number, count) in sent {
         let theirs = within(pair.sessions[1].accept_data_channel())
             .await
             .unwrap();
         assert_eq!(theirs.label(), number.to_string());
-        for _ in 0..count {
-            let message = within(theirs.recv()).await.expect("not all has arrived");
-            assert_eq!(message.as_bytes(), [number as u8; MESSAGE]);
-        }
+        readers.push(tokio::spawn(async move {
+            for _ in 0..count {
+                let message = within(theirs.recv()).await.expect("not all has arrived");
+                assert_eq!(message.as_bytes(), [number as u8; MESSAGE]);
+            }
+        }));
+    }
+    for reader in readers {
+        reader.await.unwrap();
     }
 }
 

@@ -73,7 +73,7 @@ impl Association {
             let Some(event) = established.engine.poll_event() else {
                 if established.is_exhausted() && self.backlog.is_empty() {
                     self.fail(FailureReason::ReceiveBufferExhausted);
-                } else if self.has_room_again()
+                } else if self.has_room()
                     && let Some(stream) = self.backlog.pop_front()
                 {
                     self.read(stream);
@@ -101,7 +101,7 @@ impl Association {
 
     /// Takes the messages of a stream, as long as there is room for them.
     fn read(&mut self, stream: u16) {
-        while self.unread < self.config.window() as usize {
+        while self.has_room() {
             let Phase::Connected { established, .. } = &mut self.phase else {
                 return;
             };
@@ -115,14 +115,15 @@ impl Association {
         }
     }
 
-    /// Whether what waits may be read.
-    fn has_room_again(&self) -> bool {
-        self.unread < self.config.window() as usize / 2
+    /// Whether what waits may be read: not less than the window, since one channel that is not read
+    /// must hold up the others no sooner than it has to.
+    fn has_room(&self) -> bool {
+        self.unread < self.config.window() as usize
     }
 
     /// The application has read, or will not.
     pub(super) fn made_room(&mut self, now: Instant) {
-        if !self.backlog.is_empty() && self.has_room_again() {
+        if !self.backlog.is_empty() && self.has_room() {
             self.handle_engine_events();
         }
         if let Phase::Connected { established, .. } = &mut self.phase {

@@ -350,7 +350,7 @@ fn closing_a_channel_that_nobody_reads_lets_in_what_waits_on_the_others() {
     let read = pair.open(0, "read", ChannelOptions::default());
     pair.run_for(SECOND);
     pair.sides[1].reads = false;
-    let chunk = pattern(100, 0);
+    let chunk = pattern(2_000, 0);
     let small = Message::from(vec![1; 10]);
     let (mut sent, window) = (0, Config::default().window() as usize);
     for _ in 0..3_000 {
@@ -382,4 +382,33 @@ fn closing_a_channel_that_nobody_reads_lets_in_what_waits_on_the_others() {
     assert_eq!(before + receive(&mut pair), sent);
     // The peer goes on, too.
     assert!(is_closed(&pair, 0, unread));
+}
+
+#[test]
+fn a_channel_that_is_read_goes_on_beside_one_that_holds_most_of_the_window() {
+    let mut pair = Pair::connected(Config::default(), Conditions::default(), 7);
+    let unread = pair.open(0, "unread", ChannelOptions::default());
+    let read = pair.open(0, "read", ChannelOptions::default());
+    pair.run_for(SECOND);
+    pair.sides[1].reads = false;
+    let (size, window) = (16_000, Config::default().window() as usize);
+    let count = window * 3 / 4 / size;
+    for id in [unread, read] {
+        let mut left = count;
+        pair.run_until(5 * SECOND, |pair| {
+            let association = &mut pair.sides[0].association;
+            while left > 0 && association.send(pair.now, id, vec![0; size].into()).is_ok() {
+                left -= 1;
+            }
+            left == 0 && association.buffered_amount(id) == 0
+        });
+    }
+    let theirs = pair.incoming(1)[1];
+    let mut received = 0;
+    pair.run_until(5 * SECOND, |pair| {
+        let association = &mut pair.sides[1].association;
+        received += std::iter::from_fn(|| association.recv(pair.now, theirs)).count();
+        received == count
+    });
+    assert_eq!(received, count);
 }
