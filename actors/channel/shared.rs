@@ -46,6 +46,8 @@ struct Inbox {
     stalled: bool,
     /// Nothing will come any more.
     ended: bool,
+    /// Nobody can read it any more.
+    abandoned: bool,
     readers: Vec<Waker>,
 }
 
@@ -145,6 +147,7 @@ impl Shared {
     pub(super) fn abandon(&self) {
         self.close();
         let mut inbox = self.inbox();
+        inbox.abandoned = true;
         inbox.messages = VecDeque::new();
         let cost = std::mem::take(&mut inbox.cost);
         drop(inbox);
@@ -242,6 +245,10 @@ impl Shared {
         next: &mut dyn FnMut() -> Option<Message>,
     ) -> (usize, usize) {
         let mut inbox = self.inbox();
+        if inbox.abandoned {
+            // The association drops it when it hears of that.
+            return (0, 0);
+        }
         let inboxes = &self.port.inboxes;
         let (mut count, mut bytes) = (0, 0);
         loop {
@@ -285,3 +292,7 @@ fn wake(mut inbox: MutexGuard<'_, Inbox>) {
     drop(inbox);
     readers.into_iter().for_each(Waker::wake);
 }
+
+#[cfg(test)]
+#[path = "shared_tests.rs"]
+mod tests;
