@@ -108,13 +108,16 @@ stage_test() {
     cargo test --workspace --all-features --locked
 }
 
-# What an embedder turns off must not be needed.
+# What an embedder turns off must not be needed. Of the library alone: beside the program it would be
+# built with the program's features.
 stage_features() {
     local features
     for features in '' web prometheus dtls-webrtc; do
         echo "check: --no-default-features --features '$features'"
-        cargo check --quiet --lib --locked --no-default-features --features "$features"
+        cargo check --quiet -p actix-rtc --lib --locked --no-default-features --features "$features"
     done
+    echo "check: the program without dtls-webrtc"
+    cargo check --quiet -p actix-rtc-server --locked --no-default-features
 }
 
 # Each target for some seconds, always from the same seed; with RTC_LONG=1 for a minute, from any. The

@@ -13,10 +13,11 @@ use actix_rtc::proto::turn::Family;
 use actix_rtc::{
     Config, DataChannel, Event, GatherError, GatherOptions, IceCandidateError, IceGatherer,
     IceGathererEvent, IceGathererState, IceServer, IceTransportPolicy, Message, Runtime, Session,
-    TlsRoots,
 };
 use bytes::Bytes;
 
+#[path = "harness/certificate.rs"]
+mod certificate;
 #[path = "harness/coturn.rs"]
 mod coturn;
 #[path = "harness/pair.rs"]
@@ -24,6 +25,7 @@ mod pair;
 #[path = "harness/time_limit.rs"]
 mod time_limit;
 
+use certificate::Certificate;
 use coturn::{Coturn, LOOPBACK_PEERS, free_address};
 use pair::{channel, connect, echo};
 use time_limit::within;
@@ -124,38 +126,6 @@ async fn gather(gatherer: &IceGatherer, servers: Vec<IceServer>) -> Vec<IceCandi
             IceGathererEvent::StateChange(IceGathererState::Complete) => return errors,
             _ => {}
         }
-    }
-}
-
-/// A certificate for `names`, as files for coturn and as roots for us.
-struct Certificate {
-    directory: std::path::PathBuf,
-    roots: TlsRoots,
-}
-
-impl Certificate {
-    fn new(names: &[&str]) -> Certificate {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let made = rcgen::generate_simple_self_signed(names).unwrap();
-        let unique = free_address(Ipv4Addr::LOCALHOST.into()).port();
-        let directory = std::env::temp_dir().join(format!("turns-{}-{unique}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join("cert.pem"), made.cert.pem()).unwrap();
-        std::fs::write(directory.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        let roots = TlsRoots::from_pem(made.cert.pem().as_bytes()).unwrap();
-        Certificate { directory, roots }
-    }
-
-    fn coturn(&self) -> Option<Coturn> {
-        let file = |option, name| format!("--{option}={}", self.directory.join(name).display());
-        let (cert, key) = (file("cert", "cert.pem"), file("pkey", "key.pem"));
-        Coturn::start(&[LOOPBACK_PEERS, &cert, &key])
-    }
-}
-
-impl Drop for Certificate {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -669,67 +639,4 @@ async fn scenario_15_servers_that_fail_are_events_and_hold_back_no_other() {
             .iter()
             .all(|e| !e.url.contains(&coturn.address.to_string()))
     );
-}
-
-/// Runs `actix-rtc gather` and returns whether all servers helped, and what it prints.
-fn gather_command(arguments: &[&str]) -> (bool, String) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_actix-rtc"))
-        .arg("gather")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    (output.status.success(), printed)
-}
-
-#[test]
-fn the_command_gather_prints_candidates_and_what_each_server_had_to_say() {
-    let certificate = Certificate::new(&["127.0.0.1"]);
-    let Some(coturn) = certificate.coturn() else {
-        return;
-    };
-    let good = format!("{},user,secret", coturn.url("turns:", ""));
-    let wrong = format!("{},user,wrong", coturn.url("turn:", ""));
-    let ca = certificate.directory.join("cert.pem");
-    let ca = ca.to_str().unwrap();
-
-    let (fine, printed) = gather_command(&["--relay-only", "--ca", ca, "--ice-server", &good]);
-    assert!(fine, "{printed}");
-    let lines: Vec<_> = printed.lines().collect();
-    assert!(
-        lines[0].starts_with("candidate:") && lines[0].contains(" typ relay "),
-        "{printed}"
-    );
-    assert_eq!(lines.last(), Some(&"candidates: 1 relay"), "{printed}");
-
-    let (fine, printed) = gather_command(&["--ice-server", &wrong]);
-    assert!(!fine, "{printed}");
-    let said = format!("{}: 401 Unauthorized", coturn.url("turn:", ""));
-    for line in [format!("error: {said}"), format!("failed: {said}")] {
-        assert!(
-            printed.lines().any(|printed| printed == line),
-            "{line}: {printed}"
-        );
-    }
-    assert!(printed.contains(" typ host"), "{printed}");
-
-    let (fine, printed) = gather_command(&["--json", "--ice-server", &wrong]);
-    assert!(!fine, "{printed}");
-    let lines: Vec<serde_json::Value> = printed
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert!(
-        lines[0]["candidate"]
-            .as_str()
-            .unwrap()
-            .contains(" typ host")
-    );
-    let summary = lines.last().unwrap();
-    assert!(
-        summary["summary"]["host"].as_u64().unwrap() >= 1,
-        "{printed}"
-    );
-    assert_eq!(summary["errors"][0]["code"], 401);
-    assert_eq!(summary["errors"][0]["url"], coturn.url("turn:", ""));
 }

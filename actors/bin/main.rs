@@ -13,7 +13,12 @@ use tracing_subscriber::EnvFilter;
 
 /// WebRTC transports for Rust servers. Without a command it serves the demo.
 #[derive(Parser, Debug)]
-#[command(version, about, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "actix-rtc",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

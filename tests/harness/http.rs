@@ -1,9 +1,14 @@
 //! Just enough of an HTTP client.
 
+#![allow(dead_code, reason = "each test uses its part of it")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::WITHIN;
+use crate::time_limit::LIMIT;
+
+/// A real offer of Chromium's. Nobody answers at its candidate.
+pub(crate) const OFFER: &str = include_str!("../../src/sdp/testdata/chromium.sdp");
 
 /// A client of one server.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +62,8 @@ impl Client {
         body: &[u8],
     ) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(WITHIN)).unwrap();
-        stream.set_write_timeout(Some(WITHIN)).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_write_timeout(Some(LIMIT)).unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         head += &format!("Connection: close\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
@@ -122,6 +127,21 @@ impl Response {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
+}
+
+/// A refusal: the status, and a body that a person can read.
+#[track_caller]
+pub(crate) fn refused(response: &Response, status: u16) -> String {
+    assert_eq!(response.status, status, "{response:?}");
+    let kind = response.header("content-type").unwrap();
+    assert!(kind.starts_with("text/plain"), "{kind}");
+    let text = response.text().trim().to_owned();
+    assert!(text.split(' ').count() >= 3, "no sentence: {text:?}");
+    // What the program is made of is nobody's business.
+    for secret in ["panicked", ".rs", "src/", "actors/", "SdpError", "unwrap"] {
+        assert!(!text.contains(secret), "{text:?}");
+    }
+    text
 }
 
 /// RFC 9112 §7.1.

@@ -1,8 +1,5 @@
-//! The end of runtimes: drained, shut down from anywhere, told by signals.
+//! The end of runtimes: drained, and shut down from anywhere.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -123,56 +120,4 @@ async fn a_drain_waits_for_sessions_that_end_by_themselves() {
     assert!(!drained.is_finished());
     session.begin_close();
     within(drained).await.unwrap();
-}
-
-/// Scenario 29, with the program itself.
-#[test]
-fn sigterm_and_sigint_drain_the_program_and_it_exits_with_0() {
-    for signal in ["TERM", "INT"] {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_actix-rtc"))
-            .args(["serve", "--bind", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(program.stdout.take().unwrap()).lines();
-        let first = said.next().unwrap().unwrap();
-        let at = first.strip_prefix("open http://").unwrap();
-        let at = at.trim_end_matches('/').to_owned();
-        assert_eq!(request(&at, "GET", "/readyz", "").0, 200);
-        let offer = include_str!("../../src/sdp/testdata/chromium.sdp");
-        let (status, head) = request(&at, "POST", "/rtc/sessions", offer);
-        assert_eq!(status, 201, "{head}");
-        let location = head.lines().find_map(|l| l.strip_prefix("location: "));
-        let location = location.unwrap().to_owned();
-        let id = program.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &id]).status();
-        assert!(sent.unwrap().success());
-        assert!(said.any(|line| line.unwrap() == "draining"));
-        // The old session may end in peace; new ones go elsewhere.
-        assert_eq!(request(&at, "GET", "/readyz", "").0, 503);
-        assert_eq!(request(&at, "GET", "/healthz", "").0, 200);
-        assert_eq!(request(&at, "POST", "/rtc/sessions", offer).0, 503);
-        assert_eq!(request(&at, "DELETE", &location, "").0, 200);
-        let status = program.wait().unwrap();
-        assert!(status.success(), "{status}");
-    }
-}
-
-/// Status and head of the answer, in lower case.
-fn request(at: &str, method: &str, path: &str, body: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(at).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\
-         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let head = answer.split("\r\n\r\n").next().unwrap();
-    (status, head.replace("\r\n", "\n").to_ascii_lowercase())
 }

@@ -9,10 +9,16 @@ use actix_rtc::{
     Session, SessionState, UdpMode,
 };
 
-use crate::harness::{Response, Server, WITHIN};
+#[path = "harness/http.rs"]
+mod http;
+#[path = "harness/server.rs"]
+mod server;
+#[path = "harness/time_limit.rs"]
+mod time_limit;
 
-/// A real offer of Chromium's. Nobody answers at its candidate.
-pub(crate) const OFFER: &str = include_str!("../../src/sdp/testdata/chromium.sdp");
+use http::{OFFER, refused};
+use server::Server;
+use time_limit::{LIMIT, within};
 
 const CANDIDATE: &str = "a=mid:0\r\n\
     a=candidate:1 1 udp 2113937151 127.0.0.1 9 typ host\r\n";
@@ -40,27 +46,6 @@ fn opened(server: &Server) -> (String, String) {
     assert_eq!(created.status, 201, "{}", created.text());
     let location = created.header("location").unwrap().to_owned();
     (location, created.header("etag").unwrap().to_owned())
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(WITHIN, future)
-        .await
-        .expect("took too long")
-}
-
-/// A refusal: the status, and a body that a person can read.
-#[track_caller]
-pub(crate) fn refused(response: &Response, status: u16) -> String {
-    assert_eq!(response.status, status, "{response:?}");
-    let kind = response.header("content-type").unwrap();
-    assert!(kind.starts_with("text/plain"), "{kind}");
-    let text = response.text().trim().to_owned();
-    assert!(text.split(' ').count() >= 3, "no sentence: {text:?}");
-    // What the program is made of is nobody's business.
-    for secret in ["panicked", ".rs", "src/", "actors/", "SdpError", "unwrap"] {
-        assert!(!text.contains(secret), "{text:?}");
-    }
-    text
 }
 
 fn restart(number: u32) -> String {
@@ -129,7 +114,7 @@ fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
     runtime.block_on(within(session.closed()));
     assert_eq!(session.state(), SessionState::Closed);
     server.until_empty();
-    assert!(client.shutdown(WITHIN));
+    assert!(client.shutdown(LIMIT));
 }
 
 /// After two messages there and back with this peer.
@@ -504,7 +489,7 @@ fn draining_is_503_for_new_sessions_and_for_readyz_only() {
             .build()
             .unwrap();
         let began = Instant::now();
-        runtime.block_on(rtc.drain(WITHIN));
+        runtime.block_on(rtc.drain(LIMIT));
         began.elapsed()
     });
     while !server.rtc.is_draining() {
@@ -517,7 +502,7 @@ fn draining_is_503_for_new_sessions_and_for_readyz_only() {
     assert_eq!(server.patch(&location, None, CANDIDATE).status, 204);
     assert_eq!(server.delete(&location).status, 200);
     assert!(
-        draining.join().unwrap() < WITHIN,
+        draining.join().unwrap() < LIMIT,
         "it did not notice that the last session ended"
     );
     server.until_empty();

@@ -1,83 +1,14 @@
 //! What the program can be told on the command line, in the environment and in a file, and what it
 //! says to what it cannot use.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use actix_rtc::{Config, DataChannelOptions, GatherOptions, Runtime, Session};
 
-use crate::harness::{Client, Response, WITHIN};
-use crate::signalling::{OFFER, refused, within};
-
-/// The program, serving.
-struct Program {
-    process: Child,
-    client: Client,
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_actix-rtc"));
-    command.args(["serve", "--bind", "127.0.0.1:0", "--workers", "1"]);
-    command.args(arguments).stderr(Stdio::piped());
-    command
-}
-
-impl Program {
-    fn start(arguments: &[&str]) -> Program {
-        Program::run(command(arguments))
-    }
-
-    fn run(mut command: Command) -> Program {
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut first = String::new();
-        let mut said = BufReader::new(process.stdout.take().unwrap());
-        said.read_line(&mut first).unwrap();
-        let address = first.trim().strip_prefix("open http://");
-        let address = address.and_then(|rest| rest.strip_suffix('/'));
-        let address = address.unwrap_or_else(|| panic!("it says {first:?}"));
-        // It may say more, and must not be stopped by that.
-        std::thread::spawn(move || said.lines().map_while(Result::ok).count());
-        Program {
-            process,
-            client: Client {
-                address: address.parse().unwrap(),
-            },
-        }
-    }
-
-    #[track_caller]
-    fn opens(&self) -> String {
-        let created = self.client.post(OFFER);
-        assert_eq!(created.status, 201, "{}", created.text());
-        created.header("location").unwrap().to_owned()
-    }
-
-    #[track_caller]
-    fn refuses(&self, status: u16) -> String {
-        let response: Response = self.client.post(OFFER);
-        assert!(response.header("retry-after").is_some(), "{response:?}");
-        refused(&response, status)
-    }
-
-    /// Waits until no session is left.
-    #[track_caller]
-    fn is_empty(&self) {
-        let sessions = || self.client.get("/rtc/sessions").json();
-        let end = Instant::now() + WITHIN;
-        while !sessions().as_array().unwrap().is_empty() {
-            assert!(Instant::now() < end, "one is still there");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::program::{Program, serve};
+use crate::time_limit::{LIMIT, within};
 
 #[test]
 fn limits_on_sessions_hold_from_the_command_line_and_the_environment() {
@@ -91,7 +22,7 @@ fn limits_on_sessions_hold_from_the_command_line_and_the_environment() {
     program.opens();
     assert!(program.refuses(503).contains("1 sessions are connecting"));
 
-    let mut with_environment = command(&["--session-rate", "0.001,2"]);
+    let mut with_environment = serve(&["--session-rate", "0.001,2"]);
     let program = Program::run({
         with_environment.env("RTC_MAX_HALF_OPEN", "3");
         with_environment
@@ -264,7 +195,7 @@ fn bad_input_is_refused_with_what_is_wrong_and_what_would_be_right() {
     ] {
         // clap lets an option begin with a minus sign only where it can be no option.
         let joined = arguments.join("=");
-        let output = ends(command(&[&joined]), &joined);
+        let output = ends(serve(&[&joined]), &joined);
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success(), "{joined} is taken");
         for word in words {
@@ -277,7 +208,7 @@ fn bad_input_is_refused_with_what_is_wrong_and_what_would_be_right() {
 /// What a program says that ends by itself; one that serves is ended here.
 fn ends(mut command: Command, what: &str) -> std::process::Output {
     let mut process = command.stdout(Stdio::null()).spawn().unwrap();
-    let end = Instant::now() + WITHIN;
+    let end = Instant::now() + LIMIT;
     while process.try_wait().unwrap().is_none() {
         if Instant::now() > end {
             let _ = process.kill();
@@ -292,7 +223,7 @@ fn ends(mut command: Command, what: &str) -> std::process::Output {
 /// The README's table of options leaves none out, and names none that is not there.
 #[test]
 fn every_option_is_in_the_readme() {
-    let output = command(&["--help"]).output().unwrap();
+    let output = serve(&["--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let options = |text: &str, of: fn(&str) -> Option<&str>| {
         let mut found: Vec<String> = text
@@ -307,7 +238,7 @@ fn every_option_is_in_the_readme() {
     };
     let mut known = options(&help, |line| line.split("--").nth(1));
     known.retain(|name| name != "help");
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let told = options(readme, |line| line.strip_prefix("| `--"));
     assert_eq!(told, known);
 }

@@ -1,6 +1,4 @@
-//! A real server in this process, and a client to talk to it.
-
-mod http;
+//! A real server in this process.
 
 use std::ops::Deref;
 use std::thread::JoinHandle;
@@ -9,10 +7,8 @@ use std::time::{Duration, Instant};
 use actix_rtc::{Config, DataChannel, Runtime};
 use actix_web::{App, HttpServer};
 
-pub(crate) use self::http::{Client, Response};
-
-/// How long anything may take that should take milliseconds.
-pub(crate) const WITHIN: Duration = Duration::from_secs(20);
+use crate::http::Client;
+use crate::time_limit::LIMIT;
 
 /// An actix-web server on a port of loopback, with the signalling of a runtime that echoes.
 pub(crate) struct Server {
@@ -58,7 +54,7 @@ impl Server {
                 server.await
             })
         });
-        let (address, handle) = wait.recv_timeout(WITHIN).unwrap();
+        let (address, handle) = wait.recv_timeout(LIMIT).unwrap();
         Server {
             rtc,
             client: Client { address },
@@ -69,7 +65,7 @@ impl Server {
 
     /// Waits until no session lives any more.
     pub(crate) fn until_empty(&self) {
-        let end = Instant::now() + WITHIN;
+        let end = Instant::now() + LIMIT;
         while self.rtc.session_count() > 0 {
             assert!(
                 Instant::now() < end,
@@ -95,7 +91,7 @@ impl Drop for Server {
         // The command is sent now; its future only waits.
         drop(self.handle.stop(false));
         let ended = self.thread.take().map(JoinHandle::join);
-        let stopped = self.rtc.shutdown(WITHIN);
+        let stopped = self.rtc.shutdown(LIMIT);
         if !std::thread::panicking() {
             assert!(
                 matches!(ended, Some(Ok(Ok(())))),
