@@ -22,6 +22,7 @@ clippy 15
 doc 15
 deny 10
 purity 10
+arrows 2
 test 25
 features 10
 fuzz 15
@@ -96,6 +97,11 @@ stage_deny() {
 stage_purity() {
     need_component clippy
     bash tests/purity.sh
+}
+
+stage_arrows() {
+    need python3 python3
+    bash tests/arrows.sh
 }
 
 stage_test() {
