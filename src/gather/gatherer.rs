@@ -13,7 +13,7 @@ use super::event::{
     AllocationId, Event, FailureReason, Gathered, GatheredKind, LookupError, LookupId, State,
     Transmit,
 };
-use super::plan::{Addresses, Job, Server};
+use super::job::{Addresses, Job, Server};
 use super::server::{IceServer, StartError};
 use crate::Machine;
 use crate::net::{Path, Protocol, canonical};

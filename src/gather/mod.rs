@@ -31,6 +31,7 @@ mod config;
 mod counters;
 mod event;
 mod gatherer;
+mod job;
 mod message;
 mod plan;
 mod retry;

@@ -10,48 +10,10 @@ use super::event::{
     Allocation, Event, FailureReason, Gathered, GatheredKind, Lookup, LookupId, ServerFailed, State,
 };
 use super::gatherer::{Gatherer, MAX_CANDIDATES};
+use super::job::{Addresses, Job, Server};
 use super::server::{IceServer, MAX_URLS, ServerError};
-use super::url::{Host, Scheme, ServerUrl, Transport};
+use super::url::{Host, Scheme, Transport};
 use crate::net::{Path, Protocol, canonical};
-use crate::turn::Credentials;
-
-#[derive(Debug)]
-pub(super) struct Server {
-    pub(super) url: ServerUrl,
-    credentials: Option<Credentials>,
-    pub(super) addresses: Addresses,
-}
-
-#[derive(Debug)]
-pub(super) enum Addresses {
-    Pending {
-        deadline: Instant,
-    },
-    Known(Vec<SocketAddr>),
-    /// There are none, or they are not wanted.
-    None,
-}
-
-/// One STUN transaction or one allocation that waits for its turn.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) target: Target,
-    /// For an allocation after a redirection.
-    pub(super) domain: Option<String>,
-    /// For an allocation, until when gathering waits for it, if this is not the first attempt.
-    pub(super) deadline: Option<Instant>,
-}
-
-impl From<Target> for Job {
-    /// The first attempt.
-    fn from(target: Target) -> Job {
-        Job {
-            target,
-            domain: None,
-            deadline: None,
-        }
-    }
-}
 
 impl Gatherer {
     pub(super) fn parse(

@@ -7,7 +7,7 @@ use super::base::Base;
 use super::binding::{Failed, Outcome, Target};
 use super::event::{Event, FailureReason, Gathered, GatheredKind, ServerFailed};
 use super::gatherer::{Gatherer, MAX_ATTEMPTS};
-use super::plan::{Addresses, Job};
+use super::job::{Addresses, Job};
 use crate::net::{Protocol, canonical};
 use crate::turn::Failure;
 

@@ -1,7 +1,7 @@
 //! What an association tells its owner.
 
-use super::channels::ChannelId;
 use super::error::{ChannelError, FailureReason};
+use super::id::ChannelId;
 
 /// What an association tells its owner, in the order in which it happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,6 +36,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Rooms
+//!
+//! Each uses those below it only:
+//!
+//! - `association/`: the machine, by phases; `life.rs`, the way up `receive.rs`, the way down
+//!   `transmit.rs`;
+//! - `channels/`: a channel with its queue and its inbox, the table of them, whose turn it is;
+//! - `engine/`: an established association: retransmission, reassembly, congestion control;
+//! - `handshake/`: how it comes to be established;
+//! - `wire/`: bytes;
+//! - beside them `config`, `error`, `event`, `id`, `message` and `stats`: the words of the public
+//!   interface.
+//!
 //! # How data flows
 //!
 //! Out: [`send`](Association::send) puts a message into the queue of its channel, which has a
@@ -54,34 +67,24 @@
 //! [`Config::max_channels`], labels of its channels, messages on streams without a channel.
 
 mod association;
-mod channel;
 mod channels;
 mod config;
-mod dcep;
 mod engine;
 mod error;
-mod established;
 mod event;
-mod flight;
 mod handshake;
-mod held;
-mod inbound;
-mod init;
+mod id;
 mod message;
-mod outbound;
-mod packet;
-mod path;
-mod requests;
-mod scheduler;
 mod stats;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use association::Association;
-pub use channel::{ChannelInfo, ChannelState};
-pub use channels::ChannelId;
+pub use channels::{ChannelInfo, ChannelState};
 pub use config::{Capabilities, ChannelOptions, Config, Priority};
 pub use error::{ChannelError, FailureReason, OpenError, SendError};
 pub use event::Event;
+pub use id::ChannelId;
 pub use message::{Message, Text};
 pub use stats::{Counters, Stats};

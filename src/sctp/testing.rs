@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Association, ChannelId, ChannelOptions, Config, Event, Message, SendError, packet};
+use super::wire::packet;
+use super::{Association, ChannelId, ChannelOptions, Config, Event, Message, SendError};
 use crate::Machine;
 use crate::random::Random;
 

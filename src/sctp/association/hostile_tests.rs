@@ -8,10 +8,10 @@ use bytes::Bytes;
 use sctp_proto::{PayloadProtocolIdentifier as Ppid, ReliabilityType};
 
 use super::super::life::Phase;
-use crate::sctp::dcep::{Dcep, Open};
 use crate::sctp::engine::Delivery;
-use crate::sctp::packet::kind;
 use crate::sctp::testing::{Conditions, Pair};
+use crate::sctp::wire::dcep::{Dcep, Open};
+use crate::sctp::wire::packet::kind;
 use crate::sctp::{ChannelOptions, Config, Counters, Event, FailureReason, Message, OpenError};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -6,13 +6,13 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Association;
-use crate::sctp::channel::ChannelState;
-use crate::sctp::channels::ChannelId;
+use crate::sctp::channels::ChannelState;
+use crate::sctp::engine::{Established, Request};
 use crate::sctp::error::{ChannelError, FailureReason};
-use crate::sctp::established::{Established, Request};
 use crate::sctp::event::Event;
 use crate::sctp::handshake::{Handshake, Ports, Progress, Rto};
-use crate::sctp::packet::{
+use crate::sctp::id::ChannelId;
+use crate::sctp::wire::packet::{
     self, Builder, CHUNK_HEADER_SIZE, Chunks, Header, cause, checksum_is_valid, kind,
 };
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::super::packet::{Builder, Chunks, Header, kind};
-use super::super::super::testing::{Conditions, Pair, epoch, pattern};
 use super::super::super::{
     Association, Capabilities, ChannelError, ChannelOptions, Config, Event, FailureReason, Message,
 };
 use crate::Machine;
 use crate::random::Random;
+use crate::sctp::testing::{Conditions, Pair, epoch, pattern};
+use crate::sctp::wire::packet::{Builder, Chunks, Header, kind};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -16,15 +16,16 @@ use bytes::Bytes;
 
 use self::life::Phase;
 use self::receive::Orphans;
-use super::channel::{Channel, ChannelInfo, ChannelState, MESSAGE_OVERHEAD};
-use super::channels::{ChannelId, Channels, MAX_STREAM};
+use super::channels::{
+    Channel, ChannelInfo, ChannelState, Channels, MAX_STREAM, MESSAGE_OVERHEAD, Scheduler,
+};
 use super::config::{Capabilities, ChannelOptions, Config};
-use super::dcep::Open;
 use super::error::{OpenError, SendError};
 use super::event::Event;
+use super::id::ChannelId;
 use super::message::Message;
-use super::scheduler::Scheduler;
 use super::stats::Stats;
+use super::wire::dcep::Open;
 use crate::Machine;
 use crate::random::Random;
 use crate::timer::{Clock, earlier};

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use super::super::packet::kind;
-use super::super::testing::{Conditions, Pair, pattern};
 use super::super::{
     Association, Capabilities, ChannelError, ChannelOptions, ChannelState, Config, Event, Message,
     OpenError, SendError,
 };
 use crate::random::Random;
+use crate::sctp::testing::{Conditions, Pair, pattern};
+use crate::sctp::wire::packet::kind;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -62,7 +62,7 @@ fn a_message_beyond_the_limit_is_an_error_and_nothing_is_sent() {
 
 #[test]
 fn the_smaller_limit_of_the_two_sides_holds() {
-    let now = super::super::testing::epoch();
+    let now = crate::sctp::testing::epoch();
     for (remote, expected) in [(0, 262_144), (16_384, 16_384), (1 << 30, 262_144)] {
         let mut association = Association::new(Config::default(), Random::from_number(1));
         assert_eq!(association.max_message_size(), 65_536);
@@ -198,7 +198,7 @@ fn text_that_is_not_utf8_is_mended_and_counted() {
 
 #[test]
 fn open_rejects_what_cannot_be() {
-    let now = super::super::testing::epoch();
+    let now = crate::sctp::testing::epoch();
     let config = Config {
         max_channels: 3,
         ..Default::default()
@@ -344,7 +344,7 @@ fn all_identifiers_of_a_side_can_be_open_at_once_and_the_next_is_an_error() {
     };
     // Known before the identifiers are given, and only when the role is.
     for before in [false, true] {
-        let now = super::super::testing::epoch();
+        let now = crate::sctp::testing::epoch();
         let mut association = Association::new(config.clone(), Random::from_number(1));
         let start = |association: &mut Association| {
             association.start(now, true, Capabilities::default(), 5000);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::super::testing::{Conditions, Pair, pattern};
 use super::super::super::{ChannelId, ChannelOptions, Config};
+use crate::sctp::testing::{Conditions, Pair, pattern};
 
 /// Sends as much as the channel takes for so long.
 fn fill(pair: &mut Pair, id: ChannelId, message: &Bytes, time: Duration) {

@@ -10,12 +10,12 @@ use sctp_proto::{
 
 use super::Association;
 use super::life::Phase;
-use crate::sctp::channel::{Channel, ChannelState, MESSAGE_OVERHEAD};
-use crate::sctp::channels::{ChannelId, MAX_STREAM};
-use crate::sctp::dcep::{Dcep, Open};
+use crate::sctp::channels::{Channel, ChannelState, MAX_STREAM, MESSAGE_OVERHEAD};
 use crate::sctp::error::{ChannelError, FailureReason};
 use crate::sctp::event::Event;
+use crate::sctp::id::ChannelId;
 use crate::sctp::message::Message;
+use crate::sctp::wire::dcep::{Dcep, Open};
 
 /// Messages on streams that no channel was opened on yet: of a negotiated channel that our side
 /// opens a moment later, or of a peer that does not keep the order of RFC 8832 §6.

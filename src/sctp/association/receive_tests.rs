@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::super::packet::{Chunks, kind};
-use super::super::super::testing::{Conditions, Pair, pattern};
 use super::super::super::{
     ChannelError, ChannelId, ChannelOptions, ChannelState, Config, Event, Message, OpenError,
     Priority, SendError,
 };
+use crate::sctp::testing::{Conditions, Pair, pattern};
+use crate::sctp::wire::packet::{Chunks, kind};
 
 const SECOND: Duration = Duration::from_secs(1);
 

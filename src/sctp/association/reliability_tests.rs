@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::sctp::packet::{Chunks, kind};
 use crate::sctp::testing::{Conditions, Pair, pattern};
+use crate::sctp::wire::packet::{Chunks, kind};
 use crate::sctp::{ChannelId, ChannelOptions, Config, Event, Message};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Association;
 use super::life::Phase;
-use crate::sctp::channel::ChannelState;
+use crate::sctp::channels::ChannelState;
 use crate::sctp::event::Event;
 
 /// How many streams are reset at once: for each sctp-proto looks through everything in flight, and

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::super::established::Established;
-use super::super::super::packet::kind;
-use super::super::super::testing::{Conditions, Pair, pattern};
 use super::super::super::{ChannelId, ChannelOptions, Config, Event, Message, SendError};
 use super::super::life::Phase;
+use crate::sctp::engine::Established;
+use crate::sctp::testing::{Conditions, Pair, pattern};
+use crate::sctp::wire::packet::kind;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -3,40 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::channel::Channel;
-use super::error::OpenError;
-
-/// A channel of an association: our own number, not the stream identifier, which is known only
-/// when the DTLS role is. It is never that of another channel of the same association, short of
-/// 65,536 later ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChannelId(u32);
-
-impl ChannelId {
-    fn new(slot: u16, generation: u16) -> ChannelId {
-        ChannelId(u32::from(generation) << 16 | u32::from(slot))
-    }
-
-    fn slot(self) -> usize {
-        usize::from(self.0 as u16)
-    }
-
-    fn generation(self) -> u16 {
-        (self.0 >> 16) as u16
-    }
-}
-
-impl std::fmt::Display for ChannelId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
+use crate::sctp::error::OpenError;
+use crate::sctp::id::ChannelId;
 
 /// W3C WebRTC §6.1.1: 65,535 is no identifier (it is SCTP's count, not an index).
-pub(super) const MAX_STREAM: u16 = 65_534;
+pub(in crate::sctp) const MAX_STREAM: u16 = 65_534;
 
 /// All channels of an association.
 #[derive(Debug, Default)]
-pub(super) struct Channels {
+pub(in crate::sctp) struct Channels {
     slots: Vec<Slot>,
     /// Free slots, the longest free first, so that a handle is used again as late as possible.
     free: VecDeque<u16>,
@@ -53,29 +28,29 @@ struct Slot {
 
 impl Channels {
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::sctp) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    pub(super) fn get(&self, id: ChannelId) -> Option<&Channel> {
+    pub(in crate::sctp) fn get(&self, id: ChannelId) -> Option<&Channel> {
         let slot = self.slots.get(id.slot())?;
         slot.channel
             .as_deref()
             .filter(|_| slot.generation == id.generation())
     }
 
-    pub(super) fn get_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
+    pub(in crate::sctp) fn get_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
         let slot = self.slots.get_mut(id.slot())?;
         slot.channel
             .as_deref_mut()
             .filter(|_| slot.generation == id.generation())
     }
 
-    pub(super) fn by_stream(&self, stream: u16) -> Option<ChannelId> {
+    pub(in crate::sctp) fn by_stream(&self, stream: u16) -> Option<ChannelId> {
         self.by_stream.get(&stream).copied()
     }
 
-    pub(super) fn ids(&self) -> Vec<ChannelId> {
+    pub(in crate::sctp) fn ids(&self) -> Vec<ChannelId> {
         let slots = self.slots.iter().enumerate();
         slots
             .filter(|(_, slot)| slot.channel.is_some())
@@ -85,7 +60,7 @@ impl Channels {
     }
 
     /// Puts a channel into the table; its stream, if it has one, must be free.
-    pub(super) fn insert(&mut self, channel: Channel) -> Result<ChannelId, OpenError> {
+    pub(in crate::sctp) fn insert(&mut self, channel: Channel) -> Result<ChannelId, OpenError> {
         let index = match self.free.pop_front() {
             Some(index) => index,
             None => {
@@ -106,7 +81,7 @@ impl Channels {
     }
 
     /// Gives the channel its stream.
-    pub(super) fn assign(&mut self, id: ChannelId, stream: u16) {
+    pub(in crate::sctp) fn assign(&mut self, id: ChannelId, stream: u16) {
         if let Some(channel) = self.get_mut(id) {
             channel.stream = Some(stream);
             self.by_stream.insert(stream, id);
@@ -114,7 +89,7 @@ impl Channels {
     }
 
     /// The channel no longer has a stream: another may have it.
-    pub(super) fn release_stream(&mut self, id: ChannelId) {
+    pub(in crate::sctp) fn release_stream(&mut self, id: ChannelId) {
         if let Some(stream) = self.get_mut(id).and_then(|channel| channel.stream.take())
             && self.by_stream.get(&stream) == Some(&id)
         {
@@ -122,7 +97,7 @@ impl Channels {
         }
     }
 
-    pub(super) fn remove(&mut self, id: ChannelId) {
+    pub(in crate::sctp) fn remove(&mut self, id: ChannelId) {
         self.release_stream(id);
         if let Some(slot) = self.slots.get_mut(id.slot())
             && slot.generation == id.generation()
@@ -134,7 +109,7 @@ impl Channels {
 
     /// RFC 8832 §6: even for the DTLS client, odd for the server. `limit` is how many streams
     /// there are, of which 65,535 is never one; `taken` tells of streams that no channel has and that still cannot be used.
-    pub(super) fn free_stream(
+    pub(in crate::sctp) fn free_stream(
         &mut self,
         dtls_client: bool,
         limit: u16,
@@ -157,5 +132,5 @@ impl Channels {
 }
 
 #[cfg(test)]
-#[path = "channels_tests.rs"]
+#[path = "table_tests.rs"]
 mod tests;

@@ -8,33 +8,33 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use super::packet::parameter::{OUTGOING_RESET, RECONFIG_RESPONSE};
-use super::packet::{
+use crate::sctp::stats::Counters;
+use crate::sctp::wire::packet::parameter::{OUTGOING_RESET, RECONFIG_RESPONSE};
+use crate::sctp::wire::packet::{
     Builder, CHUNK_HEADER_SIZE, Chunk, Chunks, DATA_HEADER_SIZE, checksum_is_valid, chunk, kind,
     u16_at,
 };
-use super::stats::Counters;
 
 /// A packet taken apart.
 #[derive(Debug, Default)]
-pub(super) struct Sorted {
+pub(in crate::sctp) struct Sorted {
     /// What sctp-proto is to see.
-    pub(super) pass: Option<Bytes>,
+    pub(in crate::sctp) pass: Option<Bytes>,
     /// What is handled here, in order.
-    pub(super) control: Vec<Control>,
+    pub(in crate::sctp) control: Vec<Control>,
 }
 
 /// A chunk that is handled here.
 #[derive(Debug)]
-pub(super) struct Control {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) value: Bytes,
+pub(in crate::sctp) struct Control {
+    pub(in crate::sctp) kind: u8,
+    pub(in crate::sctp) flags: u8,
+    pub(in crate::sctp) value: Bytes,
 }
 
 /// Takes a packet apart. `dead` are streams of which nobody reads any more; `closed` says that the
 /// peer may not send anything at all now.
-pub(super) fn sort(
+pub(in crate::sctp) fn sort(
     packet: Bytes,
     dead: &HashSet<u16>,
     closed: bool,

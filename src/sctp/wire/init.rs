@@ -10,7 +10,7 @@ use super::packet::{self, kind, padded, u16_at, u32_at};
 use crate::random::Random;
 
 /// RFC 9260 §16, Valid.Cookie.Life.
-pub(super) const COOKIE_LIFETIME: Duration = Duration::from_secs(60);
+pub(in crate::sctp) const COOKIE_LIFETIME: Duration = Duration::from_secs(60);
 /// The longest INIT or INIT ACK that is looked at; a real one has some hundred bytes.
 const MAX_INIT_SIZE: usize = 2048;
 /// The parameters of an INIT that are looked at: an honest peer sends about six.
@@ -26,21 +26,21 @@ const FORWARD_TSN_SUPPORTED: u16 = 0xC000;
 
 /// One side's half of the association.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Parameters {
-    pub(super) initiate_tag: u32,
-    pub(super) window: u32,
-    pub(super) outbound_streams: u16,
-    pub(super) inbound_streams: u16,
-    pub(super) initial_tsn: u32,
+pub(in crate::sctp) struct Parameters {
+    pub(in crate::sctp) initiate_tag: u32,
+    pub(in crate::sctp) window: u32,
+    pub(in crate::sctp) outbound_streams: u16,
+    pub(in crate::sctp) inbound_streams: u16,
+    pub(in crate::sctp) initial_tsn: u32,
     /// Partial reliability (RFC 3758).
-    pub(super) forward_tsn: bool,
+    pub(in crate::sctp) forward_tsn: bool,
     /// Stream reset (RFC 6525).
-    pub(super) reconfig: bool,
+    pub(in crate::sctp) reconfig: bool,
 }
 
 impl Parameters {
     /// Ours, with a fresh tag and a fresh initial TSN.
-    pub(super) fn generate(random: &mut Random, window: u32) -> Parameters {
+    pub(in crate::sctp) fn generate(random: &mut Random, window: u32) -> Parameters {
         Parameters {
             initiate_tag: non_zero(random),
             window: window.max(MIN_WINDOW),
@@ -53,7 +53,7 @@ impl Parameters {
     }
 
     /// Reads the value of an INIT or INIT ACK chunk, and the state cookie of the latter.
-    pub(super) fn decode(value: &[u8]) -> Option<(Parameters, Option<&[u8]>)> {
+    pub(in crate::sctp) fn decode(value: &[u8]) -> Option<(Parameters, Option<&[u8]>)> {
         if value.len() > MAX_INIT_SIZE {
             return None;
         }
@@ -101,7 +101,7 @@ impl Parameters {
     }
 
     /// The value of the INIT chunk, or of the INIT ACK chunk if there is a cookie.
-    pub(super) fn encode(&self, cookie: Option<&[u8]>) -> Bytes {
+    pub(in crate::sctp) fn encode(&self, cookie: Option<&[u8]>) -> Bytes {
         let mut out = BytesMut::with_capacity(128);
         out.put_u32(self.initiate_tag);
         out.put_u32(self.window);
@@ -128,7 +128,7 @@ impl Parameters {
     }
 
     /// An INIT chunk in the form that sctp-proto reads.
-    pub(super) fn to_init_chunk(self) -> Bytes {
+    pub(in crate::sctp) fn to_init_chunk(self) -> Bytes {
         packet::chunk(kind::INIT, 0, &self.encode(None))
     }
 }
@@ -153,18 +153,18 @@ fn parameter(out: &mut BytesMut, kind: u16, content: &[u8]) {
 /// What a COOKIE ECHO brings back: the whole state of the association, so that nothing has to be
 /// kept between INIT and COOKIE ECHO, however many INITs come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cookie {
-    pub(super) local: Parameters,
-    pub(super) peer: Parameters,
+pub(in crate::sctp) struct Cookie {
+    pub(in crate::sctp) local: Parameters,
+    pub(in crate::sctp) peer: Parameters,
     /// RFC 9260 §5.2.2: the tags of the association that existed when the INIT came, else zeros.
-    pub(super) tie_tags: (u32, u32),
+    pub(in crate::sctp) tie_tags: (u32, u32),
     /// When it was made, on the machine's own time line.
-    pub(super) issued: Duration,
+    pub(in crate::sctp) issued: Duration,
 }
 
 /// Makes and verifies cookies. Only the secret is kept: the expanded key is large, and used twice in
 /// the life of an association.
-pub(super) struct CookieKey([u8; 32]);
+pub(in crate::sctp) struct CookieKey([u8; 32]);
 
 impl std::fmt::Debug for CookieKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -176,7 +176,7 @@ const PARAMETERS_SIZE: usize = 18;
 const COOKIE_SIZE: usize = 2 * PARAMETERS_SIZE + 8 + 8;
 
 impl CookieKey {
-    pub(super) fn generate(random: &mut Random) -> CookieKey {
+    pub(in crate::sctp) fn generate(random: &mut Random) -> CookieKey {
         CookieKey(random.bytes())
     }
 
@@ -184,7 +184,7 @@ impl CookieKey {
         hmac::Key::new(hmac::HMAC_SHA256, &self.0)
     }
 
-    pub(super) fn seal(&self, cookie: &Cookie) -> Bytes {
+    pub(in crate::sctp) fn seal(&self, cookie: &Cookie) -> Bytes {
         let mut out = BytesMut::with_capacity(COOKIE_SIZE + 32);
         for side in [&cookie.local, &cookie.peer] {
             out.put_u32(side.initiate_tag);
@@ -204,7 +204,7 @@ impl CookieKey {
     }
 
     /// `None` if we did not make it. The comparison takes constant time.
-    pub(super) fn open(&self, sealed: &[u8]) -> Option<Cookie> {
+    pub(in crate::sctp) fn open(&self, sealed: &[u8]) -> Option<Cookie> {
         let (content, tag) = sealed.split_at_checked(COOKIE_SIZE)?;
         hmac::verify(&self.expand(), content, tag).ok()?;
         let side = |at: usize| {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::sctp::packet::Chunks;
 use crate::sctp::testing::epoch;
+use crate::sctp::wire::packet::Chunks;
 
 fn start(seed: u64, now: Instant) -> (Handshake, Vec<Bytes>) {
     let mut out = Vec::new();

@@ -40,9 +40,9 @@ const FALLEN: f64 = 0.75;
 
 /// An amount of data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Amount {
-    pub(super) bytes: u64,
-    pub(super) chunks: u64,
+pub(in crate::sctp) struct Amount {
+    pub(in crate::sctp) bytes: u64,
+    pub(in crate::sctp) chunks: u64,
 }
 
 impl Amount {
@@ -90,7 +90,7 @@ enum Probe {
 
 /// The path in numbers.
 #[derive(Debug)]
-pub(super) struct Path {
+pub(in crate::sctp) struct Path {
     smoothed_rtt: Option<Duration>,
     min_rtt: Option<Duration>,
     /// When a round trip last came near the least.
@@ -112,7 +112,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn new() -> Path {
+    pub(in crate::sctp) fn new() -> Path {
         Path {
             smoothed_rtt: None,
             min_rtt: None,
@@ -129,22 +129,22 @@ impl Path {
     }
 
     /// RFC 9260 §6.3.1, without the variance.
-    pub(super) fn smoothed_rtt(&self) -> Option<Duration> {
+    pub(in crate::sctp) fn smoothed_rtt(&self) -> Option<Duration> {
         self.smoothed_rtt
     }
 
     /// The least round trip of late.
-    pub(super) fn min_rtt(&self) -> Option<Duration> {
+    pub(in crate::sctp) fn min_rtt(&self) -> Option<Duration> {
         self.min_rtt
     }
 
     /// The rate at which the path delivers in bytes per second, 0 before it is known.
-    pub(super) fn delivery_rate(&self) -> f64 {
+    pub(in crate::sctp) fn delivery_rate(&self) -> f64 {
         self.rate.bytes
     }
 
     /// How much may be under way. Congestion control below decides what is really sent.
-    pub(super) fn limit(&self) -> Amount {
+    pub(in crate::sctp) fn limit(&self) -> Amount {
         let rtt = self.min_rtt.unwrap_or_default();
         let gain = match self.probe {
             Probe::Draining => DRAIN,
@@ -162,7 +162,7 @@ impl Path {
     /// How many bytes may leave at once, if `acknowledged` were acknowledged and nothing more
     /// leaves for `pause`. As in the slow start twice of what arrives; when the path is known, no
     /// more than keeps its queue short.
-    pub(super) fn burst(&self, acknowledged: usize, pause: Duration) -> (usize, usize) {
+    pub(in crate::sctp) fn burst(&self, acknowledged: usize, pause: Duration) -> (usize, usize) {
         if self.min_rtt.is_none_or(|rtt| rtt < SHORT) {
             return (usize::MAX, usize::MAX);
         }
@@ -180,12 +180,12 @@ impl Path {
     }
 
     /// There was more to send than the limit allows.
-    pub(super) fn on_limited(&mut self) {
+    pub(in crate::sctp) fn on_limited(&mut self) {
         self.limited = true;
     }
 
     /// A chunk leaves for the first time; `flight` with it in bytes.
-    pub(super) fn on_sent(&mut self, tsn: u32, flight: u64) {
+    pub(in crate::sctp) fn on_sent(&mut self, tsn: u32, flight: u64) {
         if self.probe == Probe::Draining && flight <= self.limit().bytes {
             self.probe = Probe::Sent(tsn);
         }
@@ -193,7 +193,7 @@ impl Path {
 
     /// A chunk was acknowledged that had been sent once, after `rtt`. Since then `delivered` was
     /// delivered, of `total`.
-    pub(super) fn on_acknowledged(
+    pub(in crate::sctp) fn on_acknowledged(
         &mut self,
         now: Instant,
         rtt: Duration,
@@ -260,7 +260,7 @@ impl Path {
     }
 
     /// A chunk was acknowledged after `rtt`, `None` if it was sent twice and that is not known.
-    pub(super) fn on_probe(&mut self, now: Instant, tsn: u32, rtt: Option<Duration>) {
+    pub(in crate::sctp) fn on_probe(&mut self, now: Instant, tsn: u32, rtt: Option<Duration>) {
         if self.probe != Probe::Sent(tsn) {
             return;
         }

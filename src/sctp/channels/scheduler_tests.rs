@@ -1,6 +1,5 @@
 use super::*;
-use crate::sctp::channel::Channel;
-use crate::sctp::channels::Channels;
+use crate::sctp::channels::{Channel, Channels};
 use crate::sctp::config::ChannelOptions;
 
 /// Serves channels that always have a message of their size, and counts bytes.

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::packet::tsn_before;
 use super::path::{Amount, Path};
+use crate::sctp::wire::packet::tsn_before;
 
 /// The most TSNs that can be skipped without being sent; our own sender skips one at a time.
 const MAX_SKIP: u32 = 1 << 16;
@@ -15,7 +15,7 @@ const MAX_SKIPPED_TAIL: u32 = 64;
 
 /// The DATA chunks that the peer has not acknowledged cumulatively.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(in crate::sctp) struct Flight {
     /// The TSN of the first entry.
     first: u32,
     sent: VecDeque<Sent>,
@@ -23,7 +23,7 @@ pub(super) struct Flight {
     chunks: usize,
     delivered: Amount,
     /// What the acknowledgements say of the path.
-    pub(super) path: Path,
+    pub(in crate::sctp) path: Path,
     retransmissions: u64,
 }
 
@@ -38,7 +38,7 @@ struct Sent {
 }
 
 impl Flight {
-    pub(super) fn new(initial_tsn: u32) -> Flight {
+    pub(in crate::sctp) fn new(initial_tsn: u32) -> Flight {
         Flight {
             first: initial_tsn,
             sent: VecDeque::new(),
@@ -51,32 +51,32 @@ impl Flight {
     }
 
     /// Sent and not acknowledged: user data in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::sctp) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Sent and not acknowledged: DATA chunks.
-    pub(super) fn chunks(&self) -> usize {
+    pub(in crate::sctp) fn chunks(&self) -> usize {
         self.chunks
     }
 
     /// The highest TSN that the peer acknowledged cumulatively.
-    pub(super) fn cumulative(&self) -> u32 {
+    pub(in crate::sctp) fn cumulative(&self) -> u32 {
         self.first.wrapping_sub(1)
     }
 
     /// The highest TSN that was sent.
-    pub(super) fn newest(&self) -> u32 {
+    pub(in crate::sctp) fn newest(&self) -> u32 {
         self.cumulative().wrapping_add(self.sent.len() as u32)
     }
 
     /// How many chunks were sent again.
-    pub(super) fn retransmissions(&self) -> u64 {
+    pub(in crate::sctp) fn retransmissions(&self) -> u64 {
         self.retransmissions
     }
 
     /// A DATA chunk left.
-    pub(super) fn on_sent(&mut self, now: Instant, tsn: u32, length: usize) {
+    pub(in crate::sctp) fn on_sent(&mut self, now: Instant, tsn: u32, length: usize) {
         let index = tsn.wrapping_sub(self.first);
         if tsn_before(tsn, self.first) {
             return;
@@ -111,7 +111,7 @@ impl Flight {
 
     /// A SACK came: the cumulative TSN and the gap blocks (RFC 9260 §3.3.4). Returns how many
     /// bytes it acknowledged anew.
-    pub(super) fn on_sack(
+    pub(in crate::sctp) fn on_sack(
         &mut self,
         now: Instant,
         cumulative: u32,

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::packet::{
+use crate::sctp::wire::packet::{
     self, Builder, CHUNK_HEADER_SIZE, Chunks, HEADER_SIZE, kind, padded, parameter, u16_at, u32_at,
 };
 
@@ -28,7 +28,7 @@ mod result {
 
 /// The requests of an association, of which one is under way at a time.
 #[derive(Debug)]
-pub(super) struct Requests {
+pub(in crate::sctp) struct Requests {
     /// How many bytes of streams a request has room for.
     room: usize,
     /// How far the numbers on the wire are ahead of sctp-proto's.
@@ -79,7 +79,7 @@ impl Request {
 }
 
 impl Requests {
-    pub(super) fn new(packet_size: usize) -> Requests {
+    pub(in crate::sctp) fn new(packet_size: usize) -> Requests {
         let headers = HEADER_SIZE + CHUNK_HEADER_SIZE + parameter::HEADER_SIZE + NUMBERS_SIZE;
         Requests {
             room: packet_size.saturating_sub(headers) & !1,
@@ -90,22 +90,22 @@ impl Requests {
     }
 
     /// sctp-proto was asked to reset this stream.
-    pub(super) fn begin(&mut self, stream: u16) {
+    pub(in crate::sctp) fn begin(&mut self, stream: u16) {
         self.resetting.insert(stream);
     }
 
     /// The reset of this stream is over, well or not.
-    pub(super) fn end(&mut self, stream: u16) {
+    pub(in crate::sctp) fn end(&mut self, stream: u16) {
         self.resetting.remove(&stream);
     }
 
     /// The streams whose reset we began and that the peer has not answered.
-    pub(super) fn resetting(&self) -> &HashSet<u16> {
+    pub(in crate::sctp) fn resetting(&self) -> &HashSet<u16> {
         &self.resetting
     }
 
     /// A packet of sctp-proto with RE-CONFIG as it is to leave.
-    pub(super) fn on_leaving(&mut self, packet: Bytes) -> Bytes {
+    pub(in crate::sctp) fn on_leaving(&mut self, packet: Bytes) -> Bytes {
         let Some(request) = Request::read(&packet, self.room) else {
             return packet;
         };
@@ -121,7 +121,7 @@ impl Requests {
     }
 
     /// The part of the request that is under way, in a packet of its own.
-    pub(super) fn part(&self, packet: Builder) -> Option<Bytes> {
+    pub(in crate::sctp) fn part(&self, packet: Builder) -> Option<Bytes> {
         let current = self.current.as_ref()?;
         let streams = &current.streams[current.part.clone()];
         let length = parameter::HEADER_SIZE + NUMBERS_SIZE + streams.len();
@@ -137,7 +137,7 @@ impl Requests {
 
     /// A packet of the peer with RE-CONFIG, with a valid checksum, as sctp-proto is to see it; and
     /// whether the next [part](Self::part) is to leave.
-    pub(super) fn on_arriving(&mut self, packet: &[u8]) -> (Bytes, bool) {
+    pub(in crate::sctp) fn on_arriving(&mut self, packet: &[u8]) -> (Bytes, bool) {
         let mut copy = BytesMut::from(packet);
         let mut next = false;
         for chunk in Chunks::of(packet).filter(|chunk| chunk.kind == kind::RECONFIG) {

@@ -7,17 +7,17 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crc::{CRC_32_ISCSI, Crc, Table};
 
 /// RFC 9260 §3.1: ports, verification tag, checksum.
-pub(super) const HEADER_SIZE: usize = 12;
+pub(in crate::sctp) const HEADER_SIZE: usize = 12;
 /// RFC 9260 §3.2: type, flags, length.
-pub(super) const CHUNK_HEADER_SIZE: usize = 4;
+pub(in crate::sctp) const CHUNK_HEADER_SIZE: usize = 4;
 /// RFC 9260 §3.3.1: TSN, stream identifier, stream sequence number, PPID, behind the chunk header.
-pub(super) const DATA_HEADER_SIZE: usize = 12;
+pub(in crate::sctp) const DATA_HEADER_SIZE: usize = 12;
 
 /// RFC 9260 §6.8, Appendix A: the Castagnoli polynomial.
 static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
 /// Chunk types (RFC 9260 §3.2, RFC 3758, RFC 6525).
-pub(super) mod kind {
+pub(in crate::sctp) mod kind {
     pub(in crate::sctp) const DATA: u8 = 0;
     pub(in crate::sctp) const INIT: u8 = 1;
     pub(in crate::sctp) const INIT_ACK: u8 = 2;
@@ -35,7 +35,7 @@ pub(super) mod kind {
 }
 
 /// Parameters of RE-CONFIG that are known here and to sctp-proto (RFC 6525 §4.1, §4.4).
-pub(super) mod parameter {
+pub(in crate::sctp) mod parameter {
     /// Type and length.
     pub(in crate::sctp) const HEADER_SIZE: usize = 4;
     pub(in crate::sctp) const OUTGOING_RESET: u16 = 13;
@@ -43,7 +43,7 @@ pub(super) mod parameter {
 }
 
 /// Error causes (RFC 9260 §3.3.10).
-pub(super) mod cause {
+pub(in crate::sctp) mod cause {
     pub(in crate::sctp) const STALE_COOKIE: u16 = 3;
     pub(in crate::sctp) const OUT_OF_RESOURCE: u16 = 4;
     pub(in crate::sctp) const USER_INITIATED_ABORT: u16 = 12;
@@ -52,15 +52,15 @@ pub(super) mod cause {
 
 /// The common header without its checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) source_port: u16,
-    pub(super) destination_port: u16,
-    pub(super) verification_tag: u32,
+pub(in crate::sctp) struct Header {
+    pub(in crate::sctp) source_port: u16,
+    pub(in crate::sctp) destination_port: u16,
+    pub(in crate::sctp) verification_tag: u32,
 }
 
 impl Header {
     /// `None` if the packet is too short for one.
-    pub(super) fn read(packet: &[u8]) -> Option<Header> {
+    pub(in crate::sctp) fn read(packet: &[u8]) -> Option<Header> {
         if packet.len() < HEADER_SIZE {
             return None;
         }
@@ -73,7 +73,7 @@ impl Header {
 }
 
 /// Whether the checksum is right.
-pub(super) fn checksum_is_valid(packet: &[u8]) -> bool {
+pub(in crate::sctp) fn checksum_is_valid(packet: &[u8]) -> bool {
     // The field is little-endian: RFC 9260 Appendix A.
     packet.len() >= HEADER_SIZE && packet[8..12] == checksum(packet).to_le_bytes()
 }
@@ -87,7 +87,7 @@ fn checksum(packet: &[u8]) -> u32 {
 }
 
 /// Writes the checksum into a packet that was altered; one without a whole header stays as it is.
-pub(super) fn seal(packet: &mut [u8]) {
+pub(in crate::sctp) fn seal(packet: &mut [u8]) {
     if packet.len() >= HEADER_SIZE {
         let checksum = checksum(packet).to_le_bytes();
         packet[8..12].copy_from_slice(&checksum);
@@ -96,18 +96,18 @@ pub(super) fn seal(packet: &mut [u8]) {
 
 /// One chunk of a packet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Chunk<'a> {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
+pub(in crate::sctp) struct Chunk<'a> {
+    pub(in crate::sctp) kind: u8,
+    pub(in crate::sctp) flags: u8,
     /// Where the chunk begins in its packet.
-    pub(super) offset: usize,
+    pub(in crate::sctp) offset: usize,
     /// What follows the chunk header, without padding.
-    pub(super) value: &'a [u8],
+    pub(in crate::sctp) value: &'a [u8],
 }
 
 impl Chunk<'_> {
     /// The chunk's place in its packet, padding included.
-    pub(super) fn range(&self) -> std::ops::Range<usize> {
+    pub(in crate::sctp) fn range(&self) -> std::ops::Range<usize> {
         self.offset..self.offset + padded(CHUNK_HEADER_SIZE + self.value.len())
     }
 }
@@ -115,14 +115,14 @@ impl Chunk<'_> {
 /// Walks the chunks of a packet. It ends early at one that does not fit: ask
 /// [`is_malformed`](Self::is_malformed) then.
 #[derive(Debug)]
-pub(super) struct Chunks<'a> {
+pub(in crate::sctp) struct Chunks<'a> {
     packet: &'a [u8],
     offset: usize,
     malformed: bool,
 }
 
 impl<'a> Chunks<'a> {
-    pub(super) fn of(packet: &'a [u8]) -> Chunks<'a> {
+    pub(in crate::sctp) fn of(packet: &'a [u8]) -> Chunks<'a> {
         Chunks {
             packet,
             offset: HEADER_SIZE,
@@ -130,7 +130,7 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    pub(super) fn is_malformed(&self) -> bool {
+    pub(in crate::sctp) fn is_malformed(&self) -> bool {
         self.malformed
     }
 }
@@ -169,16 +169,16 @@ impl<'a> Iterator for Chunks<'a> {
 }
 
 /// The length with the padding to a multiple of 4 (RFC 9260 §3.2).
-pub(super) fn padded(length: usize) -> usize {
+pub(in crate::sctp) fn padded(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 
 /// Puts a packet together.
 #[derive(Debug)]
-pub(super) struct Builder(BytesMut);
+pub(in crate::sctp) struct Builder(BytesMut);
 
 impl Builder {
-    pub(super) fn new(header: Header) -> Builder {
+    pub(in crate::sctp) fn new(header: Header) -> Builder {
         let mut buffer = BytesMut::with_capacity(256);
         buffer.put_u16(header.source_port);
         buffer.put_u16(header.destination_port);
@@ -188,36 +188,36 @@ impl Builder {
     }
 
     /// A packet with the header of `packet` and no chunk yet.
-    pub(super) fn like(packet: &[u8]) -> Builder {
+    pub(in crate::sctp) fn like(packet: &[u8]) -> Builder {
         let mut buffer = BytesMut::with_capacity(packet.len());
         buffer.put_slice(&packet[..HEADER_SIZE]);
         Builder(buffer)
     }
 
     /// Adds a chunk.
-    pub(super) fn chunk(mut self, kind: u8, flags: u8, value: &[u8]) -> Builder {
+    pub(in crate::sctp) fn chunk(mut self, kind: u8, flags: u8, value: &[u8]) -> Builder {
         self.0.put_slice(&chunk(kind, flags, value));
         self
     }
 
     /// Adds a chunk that is already encoded, padding included.
-    pub(super) fn raw(&mut self, chunk: &[u8]) {
+    pub(in crate::sctp) fn raw(&mut self, chunk: &[u8]) {
         self.0.put_slice(chunk);
         self.0.put_bytes(0, padded(self.0.len()) - self.0.len());
     }
 
     /// How long the packet is so far.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::sctp) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is no chunk in it.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::sctp) fn is_empty(&self) -> bool {
         self.0.len() <= HEADER_SIZE
     }
 
     /// Writes the checksum.
-    pub(super) fn finish(mut self) -> Bytes {
+    pub(in crate::sctp) fn finish(mut self) -> Bytes {
         seal(&mut self.0);
         self.0.freeze()
     }
@@ -225,7 +225,7 @@ impl Builder {
 
 /// An encoded chunk with its padding. `value` is at most 65,531 bytes: all callers build it from a
 /// packet or from fields of a fixed size.
-pub(super) fn chunk(kind: u8, flags: u8, value: &[u8]) -> Bytes {
+pub(in crate::sctp) fn chunk(kind: u8, flags: u8, value: &[u8]) -> Bytes {
     let length = CHUNK_HEADER_SIZE + value.len();
     let mut buffer = BytesMut::with_capacity(padded(length));
     buffer.put_u8(kind);
@@ -237,7 +237,7 @@ pub(super) fn chunk(kind: u8, flags: u8, value: &[u8]) -> Bytes {
 }
 
 /// The value of an ABORT or ERROR chunk with one cause (RFC 9260 §3.3.7, §3.3.10).
-pub(super) fn error_cause(code: u16, info: &[u8]) -> Bytes {
+pub(in crate::sctp) fn error_cause(code: u16, info: &[u8]) -> Bytes {
     let mut buffer = BytesMut::with_capacity(4 + info.len());
     buffer.put_u16(code);
     buffer.put_u16(u16::try_from(4 + info.len()).unwrap_or(u16::MAX));
@@ -246,12 +246,12 @@ pub(super) fn error_cause(code: u16, info: &[u8]) -> Bytes {
 }
 
 /// The code of the first cause in an ABORT or ERROR chunk.
-pub(super) fn first_cause(value: &[u8]) -> Option<u16> {
+pub(in crate::sctp) fn first_cause(value: &[u8]) -> Option<u16> {
     u16_at(value, 0)
 }
 
 /// A 16-bit number in network order.
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(in crate::sctp) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes
         .get(at..at + 2)?
         .try_into()
@@ -260,7 +260,7 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 /// A 32-bit number in network order.
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(in crate::sctp) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes
         .get(at..at + 4)?
         .try_into()
@@ -269,7 +269,7 @@ pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// `a < b` in serial number arithmetic (RFC 9260 §1.6).
-pub(super) fn tsn_before(a: u32, b: u32) -> bool {
+pub(in crate::sctp) fn tsn_before(a: u32, b: u32) -> bool {
     a != b && b.wrapping_sub(a) < 1 << 31
 }
 

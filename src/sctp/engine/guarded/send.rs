@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Established;
-use crate::sctp::outbound;
-use crate::sctp::packet::kind;
+use super::outbound;
+use crate::sctp::wire::packet::kind;
 
 /// How much more than what the window lets out is given to the association, in packets: it must
 /// never run dry between two acknowledgements, and what waits in it delays all other channels.

@@ -1,9 +1,20 @@
-//! The established association on the wire: sctp-proto with what is measured around it.
+//! sctp-proto behind a guard, with what is measured around it.
 //!
+//! - `proto.rs`: sctp-proto, reduced to the calls that are used;
+//! - `inbound.rs`, `held.rs`: what comes, before sctp-proto sees it;
+//! - `outbound.rs`, `requests.rs`: what leaves, after sctp-proto has made it;
+//! - `flight.rs`, `path.rs`: what is on its way, and what the path holds;
 //! - this file: what comes from the peer, and what the peer is told of our window;
 //! - `send.rs`: when sctp-proto is asked to send, how much it is given, and how much of that may
 //!   leave.
 
+mod flight;
+mod held;
+mod inbound;
+mod outbound;
+mod path;
+mod proto;
+mod requests;
 mod send;
 
 pub(in crate::sctp) use self::send::MAX_PAUSE;
@@ -14,18 +25,19 @@ use std::time::Instant;
 use bytes::{BufMut, Bytes, BytesMut};
 use sctp_proto::PayloadProtocolIdentifier as Ppid;
 
+use self::flight::Flight;
+use self::held::Held;
+use self::inbound::{Control, Sorted};
+use self::outbound::Contents;
+use self::proto::Engine;
+use self::requests::Requests;
 use crate::sctp::config::Config;
-use crate::sctp::engine::{self, Engine};
-use crate::sctp::flight::Flight;
+use crate::sctp::engine::interface::Request;
 use crate::sctp::handshake::{Handshake, Ports, Progress};
-use crate::sctp::held::Held;
-use crate::sctp::inbound::{self, Control, Sorted};
-use crate::sctp::outbound::{self, Contents};
-use crate::sctp::packet::{
+use crate::sctp::stats::Counters;
+use crate::sctp::wire::packet::{
     self, Chunks, Header, cause, first_cause, kind, tsn_before, u16_at, u32_at,
 };
-use crate::sctp::requests::Requests;
-use crate::sctp::stats::Counters;
 use crate::timer::earlier;
 
 /// How many timers sctp-proto has; which of them is next it does not say.
@@ -75,16 +87,6 @@ pub(in crate::sctp) struct Established {
     contents: Contents,
 }
 
-/// What a packet asks of the association.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sctp) enum Request {
-    /// The peer aborted; the error cause, if it gave one.
-    Abort(Option<u16>),
-    Shutdown,
-    ShutdownComplete,
-    Restarted,
-}
-
 impl Established {
     pub(in crate::sctp) fn new(config: &Config, handshake: Handshake) -> Option<Established> {
         let peer = handshake.peer()?;
@@ -96,7 +98,7 @@ impl Established {
             requests: Requests::new(config.packet_size()),
             packet_size: config.packet_size(),
             window: config.window(),
-            engine_window: engine::buffer_size(config),
+            engine_window: proto::buffer_size(config),
             partial: 0,
             held: Held::new(peer.initial_tsn, config.window()),
             advertised: config.window(),

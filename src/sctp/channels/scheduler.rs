@@ -7,8 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::channels::ChannelId;
-use super::config::Priority;
+use crate::sctp::config::Priority;
+use crate::sctp::id::ChannelId;
 
 /// What every message costs besides its bytes: chunk and packet headers, so that a flood of tiny
 /// messages pays for itself.
@@ -18,26 +18,26 @@ const SCALE: u64 = 1024;
 
 /// A channel's place; [`Scheduler::add`] may be called only while it is not in the queue.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Turn {
+pub(in crate::sctp) struct Turn {
     virtual_time: u64,
     queued: bool,
 }
 
 /// The channels that have something to send.
 #[derive(Debug, Default)]
-pub(super) struct Scheduler {
+pub(in crate::sctp) struct Scheduler {
     queue: BinaryHeap<Reverse<(u64, ChannelId)>>,
     virtual_time: u64,
 }
 
 impl Scheduler {
     /// Nobody has anything to send.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::sctp) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// The channel has something to send. Calling it again changes nothing.
-    pub(super) fn add(&mut self, id: ChannelId, turn: &mut Turn) {
+    pub(in crate::sctp) fn add(&mut self, id: ChannelId, turn: &mut Turn) {
         if turn.queued {
             return;
         }
@@ -48,14 +48,19 @@ impl Scheduler {
 
     /// Takes the next channel out of the queue; the caller then says
     /// [`taken`](Self::taken) to its turn, if the channel still exists.
-    pub(super) fn next(&mut self) -> Option<ChannelId> {
+    pub(in crate::sctp) fn next(&mut self) -> Option<ChannelId> {
         let Reverse((virtual_time, id)) = self.queue.pop()?;
         self.virtual_time = self.virtual_time.max(virtual_time);
         Some(id)
     }
 
     /// The channel was taken and sent `bytes`, or nothing.
-    pub(super) fn taken(&mut self, turn: &mut Turn, bytes: Option<usize>, priority: Priority) {
+    pub(in crate::sctp) fn taken(
+        &mut self,
+        turn: &mut Turn,
+        bytes: Option<usize>,
+        priority: Priority,
+    ) {
         turn.queued = false;
         if let Some(bytes) = bytes {
             let cost = (bytes as u64 + MESSAGE_COST) * SCALE / u64::from(priority.weight());

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::packet::{
+use crate::sctp::wire::packet::{
     Builder, CHUNK_HEADER_SIZE, Chunks, HEADER_SIZE, chunk, kind, seal, u16_at, u32_at,
 };
 
@@ -13,19 +13,19 @@ const IMMEDIATE: u8 = 0x08;
 
 /// What is in a packet of ours.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Contents {
+pub(in crate::sctp) struct Contents {
     /// The DATA chunks: TSN and size of the user data.
-    pub(super) data: Vec<(u32, usize)>,
+    pub(in crate::sctp) data: Vec<(u32, usize)>,
     /// Where the last DATA chunk begins.
-    pub(super) last_data: Option<usize>,
+    pub(in crate::sctp) last_data: Option<usize>,
     /// Whether there is a SACK.
-    pub(super) sack: bool,
+    pub(in crate::sctp) sack: bool,
     /// Whether there is a RE-CONFIG.
-    pub(super) reconfig: bool,
+    pub(in crate::sctp) reconfig: bool,
 }
 
 /// Lists the contents of a packet into `contents`, which keeps its buffer.
-pub(super) fn look(packet: &[u8], contents: &mut Contents) {
+pub(in crate::sctp) fn look(packet: &[u8], contents: &mut Contents) {
     contents.data.clear();
     contents.last_data = None;
     contents.sack = false;
@@ -50,7 +50,7 @@ pub(super) fn look(packet: &[u8], contents: &mut Contents) {
 /// The same packet with another window in its SACK, and with as many gap blocks as fit into
 /// `limit` bytes: those that are left out are reported later (RFC 9260 §6.2). `window` is given
 /// the window that sctp-proto wrote. Returns the cumulative TSN too.
-pub(super) fn rewrite_sack(
+pub(in crate::sctp) fn rewrite_sack(
     packet: &[u8],
     limit: usize,
     window: impl FnOnce(u32) -> u32,
@@ -86,7 +86,7 @@ pub(super) fn rewrite_sack(
 /// many tiny messages overfill it: it is cut between its chunks. A FORWARD-TSN about many streams is
 /// cut itself. Nothing else is too large alone but the answer to a HEARTBEAT that large, and that is
 /// left out: the path is not ours to prove, ICE does.
-pub(super) fn split(packet: &[u8], limit: usize, mut out: impl FnMut(Bytes)) {
+pub(in crate::sctp) fn split(packet: &[u8], limit: usize, mut out: impl FnMut(Bytes)) {
     let mut part = Builder::like(packet);
     for chunk in Chunks::of(packet) {
         let raw = &packet[chunk.range().start..chunk.range().end.min(packet.len())];
@@ -126,7 +126,7 @@ fn split_forward_tsn(packet: &[u8], value: &[u8], limit: usize, mut out: impl Fn
 }
 
 /// Whether the chunks of `sack` can travel in `packet`.
-pub(super) fn fits(sack: &[u8], packet: &[u8], limit: usize) -> bool {
+pub(in crate::sctp) fn fits(sack: &[u8], packet: &[u8], limit: usize) -> bool {
     packet.len() + sack.len() - HEADER_SIZE.min(sack.len()) <= limit
 }
 
@@ -134,7 +134,11 @@ pub(super) fn fits(sack: &[u8], packet: &[u8], limit: usize) -> bool {
 /// saves a datagram. With `immediate`, the place of a DATA chunk, the peer is asked to acknowledge
 /// that without delay: nothing else follows that would make it do so, and a delayed acknowledgement
 /// would meet our retransmission timer.
-pub(super) fn finish(packet: Bytes, immediate: Option<usize>, sack: Option<Bytes>) -> Bytes {
+pub(in crate::sctp) fn finish(
+    packet: Bytes,
+    immediate: Option<usize>,
+    sack: Option<Bytes>,
+) -> Bytes {
     let mut packet = packet
         .try_into_mut()
         .unwrap_or_else(|shared| BytesMut::from(&shared[..]));

@@ -23,18 +23,6 @@ fn parameters_read_as_they_were_written() {
 }
 
 #[test]
-fn sctp_proto_reads_our_init() {
-    // Its way in for an INIT by other means parses and checks both.
-    let config = crate::sctp::Config::default();
-    let ports = crate::sctp::handshake::Ports {
-        local: 1,
-        remote: 2,
-    };
-    let peer = Parameters::generate(&mut Random::from_number(2), 2000);
-    assert!(crate::sctp::engine::Engine::new(&config, ports, &parameters(), &peer).is_some());
-}
-
-#[test]
 fn numbers_that_must_not_be_zero_and_broken_parameters_are_rejected() {
     let value = parameters().encode(None);
     for range in [0..4, 4..8, 8..10, 10..12, 12..16] {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sctp::packet::{Header, error_cause};
+use crate::sctp::wire::packet::{Header, error_cause};
 
 fn builder() -> Builder {
     Builder::new(Header {
@@ -109,7 +109,7 @@ fn malformed_packets_are_dropped_whole() {
         .finish()
         .to_vec();
     packet[18..20].copy_from_slice(&[0, 99]);
-    crate::sctp::packet::seal(&mut packet);
+    crate::sctp::wire::packet::seal(&mut packet);
     let (sorted, counters) = sorted(packet.into(), &[], false);
     assert!(sorted.pass.is_none() && sorted.control.is_empty());
     assert_eq!(counters.malformed, 1);

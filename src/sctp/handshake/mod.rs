@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::init::{COOKIE_LIFETIME, Cookie, CookieKey, Parameters};
-use super::packet::{self, Builder, CHUNK_HEADER_SIZE, HEADER_SIZE, Header, cause, kind};
 use crate::random::Random;
+use crate::sctp::wire::init::{COOKIE_LIFETIME, Cookie, CookieKey, Parameters};
+use crate::sctp::wire::packet::{
+    self, Builder, CHUNK_HEADER_SIZE, HEADER_SIZE, Header, cause, kind,
+};
 
 /// A handshake, and after it the answers to packets of a handshake that come late.
 #[derive(Debug)]
-pub(super) struct Handshake {
+pub(in crate::sctp) struct Handshake {
     local: Parameters,
     ports: Ports,
     key: CookieKey,
@@ -30,16 +32,16 @@ pub(super) struct Handshake {
 
 /// The SCTP ports of the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ports {
-    pub(super) local: u16,
-    pub(super) remote: u16,
+pub(in crate::sctp) struct Ports {
+    pub(in crate::sctp) local: u16,
+    pub(in crate::sctp) remote: u16,
 }
 
 /// How long to wait for an answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rto {
-    pub(super) initial: Duration,
-    pub(super) max: Duration,
+pub(in crate::sctp) struct Rto {
+    pub(in crate::sctp) initial: Duration,
+    pub(in crate::sctp) max: Duration,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ struct Timer {
 
 /// What a packet of the handshake led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(in crate::sctp) enum Progress {
     /// Nothing, or an answer was sent.
     None,
     /// The packet made no sense and was dropped.
@@ -81,7 +83,7 @@ pub(super) enum Progress {
 
 impl Handshake {
     /// Sends INIT.
-    pub(super) fn start(
+    pub(in crate::sctp) fn start(
         now: Instant,
         mut random: Random,
         window: u32,
@@ -107,12 +109,12 @@ impl Handshake {
     }
 
     /// Our half of the association.
-    pub(super) fn local(&self) -> &Parameters {
+    pub(in crate::sctp) fn local(&self) -> &Parameters {
         &self.local
     }
 
     /// The peer's half, as soon as it is known.
-    pub(super) fn peer(&self) -> Option<&Parameters> {
+    pub(in crate::sctp) fn peer(&self) -> Option<&Parameters> {
         match &self.state {
             State::CookieWait { .. } => None,
             State::CookieEchoed { peer, .. } | State::Established { peer } => Some(peer),
@@ -122,18 +124,18 @@ impl Handshake {
     /// Whether an ABORT or SHUTDOWN COMPLETE with these flags is the peer's (RFC 9260 §8.5.1 B, C):
     /// with the T bit it has the tag that we send, as a peer has to reflect it that knows of no
     /// association.
-    pub(super) fn may_end(&self, header: Header, flags: u8) -> bool {
+    pub(in crate::sctp) fn may_end(&self, header: Header, flags: u8) -> bool {
         let local = Some(self.local.initiate_tag);
         let peer = self.peer().map(|peer| peer.initiate_tag);
         let expected = if flags & 1 == 0 { local } else { peer };
         expected == Some(header.verification_tag)
     }
 
-    pub(super) fn ports(&self) -> Ports {
+    pub(in crate::sctp) fn ports(&self) -> Ports {
         self.ports
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    pub(in crate::sctp) fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::CookieWait { timer } | State::CookieEchoed { timer, .. } => Some(timer.due),
             State::Established { .. } => None,
@@ -141,7 +143,7 @@ impl Handshake {
     }
 
     /// RFC 9260 §6.3.3, and §5.1 without its limit: the association's own deadline ends it.
-    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut impl Extend<Bytes>) {
+    pub(in crate::sctp) fn handle_timeout(&mut self, now: Instant, out: &mut impl Extend<Bytes>) {
         let (State::CookieWait { timer } | State::CookieEchoed { timer, .. }) = &mut self.state
         else {
             return;
@@ -152,7 +154,7 @@ impl Handshake {
     }
 
     /// An INIT chunk, at any time: RFC 9260 §5.1, §5.2.1, §5.2.2.
-    pub(super) fn handle_init(
+    pub(in crate::sctp) fn handle_init(
         &mut self,
         now: Instant,
         value: &[u8],
@@ -193,7 +195,7 @@ impl Handshake {
     }
 
     /// An INIT ACK chunk (RFC 9260 §5.1 C, §5.2.3).
-    pub(super) fn handle_init_ack(
+    pub(in crate::sctp) fn handle_init_ack(
         &mut self,
         now: Instant,
         header: Header,
@@ -224,7 +226,7 @@ impl Handshake {
     }
 
     /// A COOKIE ECHO chunk (RFC 9260 §5.1.5, §5.2.4).
-    pub(super) fn handle_cookie_echo(
+    pub(in crate::sctp) fn handle_cookie_echo(
         &mut self,
         now: Instant,
         header: Header,
@@ -274,7 +276,7 @@ impl Handshake {
     }
 
     /// A COOKIE ACK chunk (RFC 9260 §5.1 E, §5.2.5).
-    pub(super) fn handle_cookie_ack(&mut self, header: Header) -> Progress {
+    pub(in crate::sctp) fn handle_cookie_ack(&mut self, header: Header) -> Progress {
         match &self.state {
             State::CookieEchoed { peer, .. }
                 if header.verification_tag == self.local.initiate_tag =>
@@ -288,7 +290,7 @@ impl Handshake {
     }
 
     /// An ERROR chunk: a stale cookie makes us begin again (RFC 9260 §5.2.6), all else is noise.
-    pub(super) fn handle_error(
+    pub(in crate::sctp) fn handle_error(
         &mut self,
         now: Instant,
         header: Header,
@@ -329,7 +331,7 @@ impl Handshake {
     }
 
     /// An empty packet to the peer.
-    pub(super) fn packet(&self, verification_tag: u32) -> Builder {
+    pub(in crate::sctp) fn packet(&self, verification_tag: u32) -> Builder {
         Builder::new(Header {
             source_port: self.ports.local,
             destination_port: self.ports.remote,
@@ -358,5 +360,5 @@ impl Timer {
 }
 
 #[cfg(test)]
-#[path = "handshake_tests.rs"]
+#[path = "mod_tests.rs"]
 mod tests;

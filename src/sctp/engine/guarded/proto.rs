@@ -7,40 +7,19 @@ use std::time::Instant;
 use bytes::Bytes;
 use sctp_proto::{
     AssociationEvent, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
-    PayloadProtocolIdentifier as Ppid, ReliabilityType, TransportConfig,
+    PayloadProtocolIdentifier as Ppid, TransportConfig,
 };
 
-use super::config::Config;
-use super::handshake::Ports;
-use super::init::Parameters;
+use crate::sctp::config::Config;
+use crate::sctp::engine::interface::{Blocked, Delivery, Received};
+use crate::sctp::handshake::Ports;
+use crate::sctp::wire::init::Parameters;
 
 /// sctp-proto wants an address for each association; below us there is only one peer.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 
-/// How a message is to be delivered.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Delivery {
-    pub(super) ordered: bool,
-    pub(super) reliability: ReliabilityType,
-    /// Retransmissions or milliseconds.
-    pub(super) limit: u32,
-}
-
-/// The stream cannot be written to, because a reset of it is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Blocked;
-
-/// A complete message from the peer.
-#[derive(Debug)]
-pub(super) struct Received {
-    pub(super) ppid: Ppid,
-    pub(super) contents: Bytes,
-    /// In how many DATA chunks it came.
-    pub(super) chunks: usize,
-}
-
 /// An established association.
-pub(super) struct Engine {
+pub(in crate::sctp) struct Engine {
     endpoint: Endpoint,
     association: sctp_proto::Association,
     /// Streams with data that the peer has not acknowledged.
@@ -58,7 +37,7 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Takes up the association that the handshake agreed on: what sctp-proto calls SNAP, an
     /// exchange of INITs by other means. `None` if sctp-proto does not take it.
-    pub(super) fn new(
+    pub(in crate::sctp) fn new(
         config: &Config,
         ports: Ports,
         local: &Parameters,
@@ -92,7 +71,11 @@ impl Engine {
 
     /// Gives it a packet with the right verification tag, and without INIT, which would panic.
     /// `None` if its checksum or first chunk is wrong.
-    pub(super) fn check(&mut self, now: Instant, packet: Bytes) -> Option<AssociationEvent> {
+    pub(in crate::sctp) fn check(
+        &mut self,
+        now: Instant,
+        packet: Bytes,
+    ) -> Option<AssociationEvent> {
         match self.endpoint.handle(now, PEER, None, None, packet)? {
             (_, DatagramEvent::AssociationEvent(event)) => Some(event),
             (_, DatagramEvent::NewAssociation(_)) => None,
@@ -100,25 +83,25 @@ impl Engine {
     }
 
     /// Lets it act on a packet that was [checked](Self::check).
-    pub(super) fn handle(&mut self, event: AssociationEvent) {
+    pub(in crate::sctp) fn handle(&mut self, event: AssociationEvent) {
         self.association.handle_event(event);
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    pub(in crate::sctp) fn handle_timeout(&mut self, now: Instant) {
         self.association.handle_timeout(now);
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    pub(in crate::sctp) fn poll_timeout(&self) -> Option<Instant> {
         self.association.poll_timeout()
     }
 
-    pub(super) fn poll_event(&mut self) -> Option<Event> {
+    pub(in crate::sctp) fn poll_event(&mut self) -> Option<Event> {
         self.association.poll()
     }
 
     /// All that it can send now. Each call looks at every chunk in flight several times, so one
     /// call serves a whole batch.
-    pub(super) fn transmit(&mut self, now: Instant) -> Vec<Bytes> {
+    pub(in crate::sctp) fn transmit(&mut self, now: Instant) -> Vec<Bytes> {
         match self
             .association
             .poll_transmit(now)
@@ -130,13 +113,13 @@ impl Engine {
     }
 
     /// Makes a stream known before anything is sent or received on it.
-    pub(super) fn begin(&mut self, stream: u16) {
+    pub(in crate::sctp) fn begin(&mut self, stream: u16) {
         // Where the last reset is not over, the first message makes it known.
         let _ = self.ensure(stream);
     }
 
     /// Hands it a message.
-    pub(super) fn write(
+    pub(in crate::sctp) fn write(
         &mut self,
         stream: u16,
         ppid: Ppid,
@@ -166,7 +149,7 @@ impl Engine {
 
     /// The next complete message of a stream. sctp-proto keeps the fragments to itself, so that
     /// they are put together in one buffer here: the only copy on the way in.
-    pub(super) fn read(&mut self, stream: u16) -> Option<Received> {
+    pub(in crate::sctp) fn read(&mut self, stream: u16) -> Option<Received> {
         let mut message = self.association.stream(stream).ok()?.read_sctp().ok()??;
         let length = message.len();
         let contents = message
@@ -181,7 +164,7 @@ impl Engine {
     }
 
     /// What was written to the stream and is not acknowledged, in bytes.
-    pub(super) fn buffered(&mut self, stream: u16) -> usize {
+    pub(in crate::sctp) fn buffered(&mut self, stream: u16) -> usize {
         self.association
             .stream(stream)
             .ok()
@@ -190,7 +173,7 @@ impl Engine {
     }
 
     /// What was written to all streams and is not acknowledged, in bytes.
-    pub(super) fn outstanding(&mut self) -> usize {
+    pub(in crate::sctp) fn outstanding(&mut self) -> usize {
         let mut active = std::mem::take(&mut self.active);
         let mut sum = 0;
         active.retain(|&stream| {
@@ -203,7 +186,7 @@ impl Engine {
     }
 
     /// Whether messages can be written to the stream, now or as soon as it is used.
-    pub(super) fn is_writable(&mut self, stream: u16) -> bool {
+    pub(in crate::sctp) fn is_writable(&mut self, stream: u16) -> bool {
         self.association
             .stream(stream)
             .is_ok_and(|handle| handle.is_writable())
@@ -211,7 +194,7 @@ impl Engine {
 
     /// Asks for the reset of a stream (RFC 6525). Nothing can be read from it any more. `false` if
     /// the last reset of the stream is not over, or failed.
-    pub(super) fn reset(&mut self, stream: u16) -> bool {
+    pub(in crate::sctp) fn reset(&mut self, stream: u16) -> bool {
         self.ensure(stream).is_ok()
             && self
                 .association
@@ -221,7 +204,7 @@ impl Engine {
     }
 
     /// T3 expiries and fast retransmissions so far.
-    pub(super) fn losses(&self) -> (u64, u64) {
+    pub(in crate::sctp) fn losses(&self) -> (u64, u64) {
         let mut stats = self.association.stats();
         (stats.get_num_t3timeouts(), stats.get_num_fast_retrans())
     }
@@ -238,6 +221,10 @@ impl Engine {
 
 /// How much sctp-proto may hold. Twice the window: what it holds is the rest that the window does
 /// not see, incomplete messages above all, and at its limit it gives up the association.
-pub(super) fn buffer_size(config: &Config) -> u32 {
+pub(in crate::sctp) fn buffer_size(config: &Config) -> u32 {
     config.window().saturating_mul(2)
 }
+
+#[cfg(test)]
+#[path = "proto_tests.rs"]
+mod tests;

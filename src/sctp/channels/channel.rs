@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sctp_proto::{PayloadProtocolIdentifier as Ppid, ReliabilityType};
 
-use super::config::{ChannelOptions, Priority};
-use super::engine::Delivery;
-use super::established::MAX_PAUSE;
-use super::message::Message;
 use super::scheduler::Turn;
+use crate::sctp::config::{ChannelOptions, Priority};
+use crate::sctp::engine::{Delivery, MAX_PAUSE};
+use crate::sctp::message::Message;
 
 /// What a message costs in memory besides its contents, in queue and inbox: without it, empty
 /// messages would be free and their number without bound.
-pub(super) const MESSAGE_OVERHEAD: usize = 128;
+pub(in crate::sctp) const MESSAGE_OVERHEAD: usize = 128;
 
 /// A message lives through the last millisecond of its lifetime: with none at all it is still sent
 /// once, if it can leave at once.
@@ -81,36 +80,36 @@ pub struct ChannelInfo {
 
 /// A message on its way to the association.
 #[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) ppid: Ppid,
-    pub(super) contents: Bytes,
+pub(in crate::sctp) struct Queued {
+    pub(in crate::sctp) ppid: Ppid,
+    pub(in crate::sctp) contents: Bytes,
     /// What the application sees as its size: 0 for an empty message and for DCEP.
-    pub(super) size: usize,
-    pub(super) deadline: Option<Instant>,
+    pub(in crate::sctp) size: usize,
+    pub(in crate::sctp) deadline: Option<Instant>,
 }
 
 #[derive(Debug)]
-pub(super) struct Channel {
-    pub(super) label: String,
-    pub(super) options: ChannelOptions,
-    pub(super) stream: Option<u16>,
-    pub(super) state: ChannelState,
-    pub(super) incoming: bool,
+pub(in crate::sctp) struct Channel {
+    pub(in crate::sctp) label: String,
+    pub(in crate::sctp) options: ChannelOptions,
+    pub(in crate::sctp) stream: Option<u16>,
+    pub(in crate::sctp) state: ChannelState,
+    pub(in crate::sctp) incoming: bool,
     /// The peer is known to have opened it: messages need not stay behind the OPEN.
     opened: bool,
     queue: VecDeque<Queued>,
     /// Messages of the application in the queue, and their bytes.
     queued_messages: usize,
     buffered: usize,
-    pub(super) low_threshold: usize,
+    pub(in crate::sctp) low_threshold: usize,
     /// A sender was told to wait.
     waiting: bool,
     inbox: VecDeque<Message>,
-    pub(super) turn: Turn,
+    pub(in crate::sctp) turn: Turn,
     /// The stream cannot be written to until a reset is done.
-    pub(super) blocked: bool,
+    pub(in crate::sctp) blocked: bool,
     /// The peer reset its side.
-    pub(super) reset_received: bool,
+    pub(in crate::sctp) reset_received: bool,
     messages_sent: u64,
     bytes_sent: u64,
     messages_received: u64,
@@ -119,13 +118,17 @@ pub(super) struct Channel {
 
 /// What taking a message from the queue changed for the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Taken {
-    pub(super) buffered_amount_low: bool,
-    pub(super) writable: bool,
+pub(in crate::sctp) struct Taken {
+    pub(in crate::sctp) buffered_amount_low: bool,
+    pub(in crate::sctp) writable: bool,
 }
 
 impl Channel {
-    pub(super) fn new(label: String, options: ChannelOptions, stream: Option<u16>) -> Channel {
+    pub(in crate::sctp) fn new(
+        label: String,
+        options: ChannelOptions,
+        stream: Option<u16>,
+    ) -> Channel {
         Channel {
             label,
             options,
@@ -149,7 +152,7 @@ impl Channel {
         }
     }
 
-    pub(super) fn info(&self) -> ChannelInfo {
+    pub(in crate::sctp) fn info(&self) -> ChannelInfo {
         ChannelInfo {
             label: self.label.clone(),
             protocol: self.options.protocol.clone(),
@@ -168,33 +171,33 @@ impl Channel {
         }
     }
 
-    pub(super) fn set_open(&mut self) {
+    pub(in crate::sctp) fn set_open(&mut self) {
         self.state = ChannelState::Open;
         self.opened = true;
     }
 
     /// Whether its messages do not live as long as the association may wait for a batch.
-    pub(super) fn is_fleeting(&self) -> bool {
+    pub(in crate::sctp) fn is_fleeting(&self) -> bool {
         let lifetime = self.options.max_packet_lifetime;
         lifetime.is_some_and(|millis| Duration::from_millis(millis.into()) < MAX_PAUSE)
     }
 
     /// Application bytes that the association has not taken.
-    pub(super) fn buffered(&self) -> usize {
+    pub(in crate::sctp) fn buffered(&self) -> usize {
         self.buffered
     }
 
     /// Messages of the application that the association has not taken.
-    pub(super) fn queued_messages(&self) -> usize {
+    pub(in crate::sctp) fn queued_messages(&self) -> usize {
         self.queued_messages
     }
 
-    pub(super) fn has_queued(&self) -> bool {
+    pub(in crate::sctp) fn has_queued(&self) -> bool {
         !self.queue.is_empty()
     }
 
     /// Whether a message of this size has room under `limit`. One always has.
-    pub(super) fn has_room(&mut self, size: usize, limit: usize) -> bool {
+    pub(in crate::sctp) fn has_room(&mut self, size: usize, limit: usize) -> bool {
         let has = self.queue.is_empty() || self.cost() + size + MESSAGE_OVERHEAD <= limit;
         self.waiting |= !has;
         has
@@ -204,7 +207,7 @@ impl Channel {
         self.buffered + self.queue.len() * MESSAGE_OVERHEAD
     }
 
-    pub(super) fn queue_message(&mut self, now: Instant, message: Message) {
+    pub(in crate::sctp) fn queue_message(&mut self, now: Instant, message: Message) {
         let size = message.len();
         let (ppid, contents) = message.into_wire();
         let lifetime = self.options.max_packet_lifetime;
@@ -222,7 +225,7 @@ impl Channel {
     }
 
     /// DCEP messages go before and between the others, and count for nothing.
-    pub(super) fn queue_dcep(&mut self, contents: Bytes) {
+    pub(in crate::sctp) fn queue_dcep(&mut self, contents: Bytes) {
         self.queue.push_back(Queued {
             ppid: Ppid::Dcep,
             contents,
@@ -231,12 +234,12 @@ impl Channel {
         });
     }
 
-    pub(super) fn front(&self) -> Option<&Queued> {
+    pub(in crate::sctp) fn front(&self) -> Option<&Queued> {
         self.queue.front()
     }
 
     /// Takes the first message.
-    pub(super) fn pop(&mut self, limit: usize) -> Option<(Queued, Taken)> {
+    pub(in crate::sctp) fn pop(&mut self, limit: usize) -> Option<(Queued, Taken)> {
         let before = self.buffered;
         let queued = self.queue.pop_front()?;
         self.buffered -= queued.size;
@@ -254,14 +257,14 @@ impl Channel {
         ))
     }
 
-    pub(super) fn clear_queue(&mut self) {
+    pub(in crate::sctp) fn clear_queue(&mut self) {
         self.queue.clear();
         self.queued_messages = 0;
         self.buffered = 0;
     }
 
     /// How the next message is to be delivered.
-    pub(super) fn delivery(&self, now: Instant, queued: &Queued) -> Delivery {
+    pub(in crate::sctp) fn delivery(&self, now: Instant, queued: &Queued) -> Delivery {
         let (reliability, limit) = match (self.options.max_retransmits, queued.deadline) {
             (Some(retransmits), _) => (ReliabilityType::Rexmit, retransmits.into()),
             (None, Some(deadline)) => {
@@ -286,23 +289,23 @@ impl Channel {
     }
 
     /// Puts a received message into the inbox; returns whether it was empty.
-    pub(super) fn receive(&mut self, message: Message) -> bool {
+    pub(in crate::sctp) fn receive(&mut self, message: Message) -> bool {
         self.messages_received += 1;
         self.bytes_received += message.len() as u64;
         self.inbox.push_back(message);
         self.inbox.len() == 1
     }
 
-    pub(super) fn read(&mut self) -> Option<Message> {
+    pub(in crate::sctp) fn read(&mut self) -> Option<Message> {
         self.inbox.pop_front()
     }
 
-    pub(super) fn has_unread(&self) -> bool {
+    pub(in crate::sctp) fn has_unread(&self) -> bool {
         !self.inbox.is_empty()
     }
 
     /// Drops what was not read and returns what it cost.
-    pub(super) fn discard_unread(&mut self) -> usize {
+    pub(in crate::sctp) fn discard_unread(&mut self) -> usize {
         self.inbox
             .drain(..)
             .map(|message| message.len() + MESSAGE_OVERHEAD)

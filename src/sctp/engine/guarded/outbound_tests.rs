@@ -1,5 +1,5 @@
 use super::*;
-use crate::sctp::packet::{Header, checksum_is_valid};
+use crate::sctp::wire::packet::{Header, checksum_is_valid};
 
 fn builder() -> Builder {
     Builder::new(Header {

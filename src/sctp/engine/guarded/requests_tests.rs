@@ -1,5 +1,5 @@
 use super::*;
-use crate::sctp::packet::{Header, checksum_is_valid};
+use crate::sctp::wire::packet::{Header, checksum_is_valid};
 
 const SIZE: usize = 1160;
 

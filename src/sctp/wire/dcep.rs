@@ -3,8 +3,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-use super::config::{ChannelOptions, Priority};
 use super::packet::{u16_at, u32_at};
+use crate::sctp::config::{ChannelOptions, Priority};
 
 /// RFC 8832 §8.2.1.
 const DATA_CHANNEL_ACK: u8 = 0x02;
@@ -21,22 +21,22 @@ const OPEN_SIZE: usize = 12;
 
 /// A DCEP message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Dcep {
+pub(in crate::sctp) enum Dcep {
     Open(Open),
     Ack,
 }
 
 /// DATA_CHANNEL_OPEN.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Open {
-    pub(super) label: String,
+pub(in crate::sctp) struct Open {
+    pub(in crate::sctp) label: String,
     /// [`ChannelOptions::negotiated`] is `None` here.
-    pub(super) options: ChannelOptions,
+    pub(in crate::sctp) options: ChannelOptions,
 }
 
 /// Why a DCEP message is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(super) enum DcepError {
+pub(in crate::sctp) enum DcepError {
     #[error("the message is too short")]
     Truncated,
     #[error("unknown message type {0}")]
@@ -48,7 +48,7 @@ pub(super) enum DcepError {
 }
 
 impl Dcep {
-    pub(super) fn decode(message: &[u8]) -> Result<Dcep, DcepError> {
+    pub(in crate::sctp) fn decode(message: &[u8]) -> Result<Dcep, DcepError> {
         match message.first() {
             None => Err(DcepError::Truncated),
             // §5.2: one byte; whatever follows is ignored, as other stacks do.
@@ -59,7 +59,7 @@ impl Dcep {
     }
 
     /// DATA_CHANNEL_ACK (RFC 8832 §5.2).
-    pub(super) fn encode_ack() -> Bytes {
+    pub(in crate::sctp) fn encode_ack() -> Bytes {
         Bytes::from_static(&[DATA_CHANNEL_ACK])
     }
 }
@@ -98,7 +98,7 @@ impl Open {
     }
 
     /// DATA_CHANNEL_OPEN (RFC 8832 §5.1). Label and protocol have at most 65,535 bytes each.
-    pub(super) fn encode(label: &str, options: &ChannelOptions) -> Bytes {
+    pub(in crate::sctp) fn encode(label: &str, options: &ChannelOptions) -> Bytes {
         let (reliability, parameter) = match (options.max_retransmits, options.max_packet_lifetime)
         {
             (Some(retransmits), _) => (REXMIT, retransmits),

@@ -1,0 +1,10 @@
+//! Data channels: their queues and inboxes, the table of them, and whose turn it is.
+
+mod channel;
+mod scheduler;
+mod table;
+
+pub(in crate::sctp) use self::channel::{Channel, MESSAGE_OVERHEAD};
+pub use self::channel::{ChannelInfo, ChannelState};
+pub(in crate::sctp) use self::scheduler::Scheduler;
+pub(in crate::sctp) use self::table::{Channels, MAX_STREAM};
