@@ -1,70 +1,62 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod alarm;
-mod busy_poll;
-mod certificates;
-mod channel;
-#[cfg(feature = "chaos")]
-pub mod chaos;
-pub mod commands;
-pub mod config;
-mod connection;
-mod dtls;
-mod error;
-mod event;
-mod gatherer;
-mod guard;
-mod heap;
-mod ice;
-mod link;
-mod mailbox;
-mod mdns;
-pub mod metrics;
-mod mux;
-mod observe;
-mod pool;
-mod ports;
-mod rate;
-mod registry;
-mod runtime;
-mod scope;
-mod sctp;
-mod session;
-mod signalling;
-mod state;
-pub mod stats;
-mod supervisor;
-mod tcp;
-mod turn;
-#[cfg(test)]
-mod virtual_time;
+// The floors, from the top down: a room imports only what stands below it (CONTRIBUTING.md).
 #[cfg(feature = "web")]
 pub mod web;
-mod worker;
 
-pub use actix_rtc_proto as proto;
+pub mod commands;
+
+mod api;
+
+mod runtime;
+
+mod supervisor;
+
+mod transport {
+    pub(crate) mod dtls;
+    pub(crate) mod gatherer;
+    pub(crate) mod ice;
+    pub(crate) mod sctp;
+}
+
+mod ports;
+
+mod session;
+
+mod channel;
+
+mod net;
+
+mod kit;
+
+pub mod metrics;
+
+mod base;
+
+pub extern crate actix_rtc_proto as proto;
+
+/// Settings, with units and defaults.
+pub mod config {
+    pub use crate::base::config::addresses::*;
+    pub use crate::base::config::tls_roots::*;
+    pub use crate::base::config::*;
+}
+
+/// What the statistics of a session are made of.
+pub mod stats {
+    pub use crate::api::stats::*;
+}
+
+#[cfg(feature = "chaos")]
+pub use api::chaos;
 
 /// What benchmarks need; no part of the API.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::dtls::DtlsLoop;
+    pub use crate::transport::dtls::DtlsLoop;
 }
 
-pub use channel::{DataChannel, DataChannelState, Messages, SendError};
-pub use config::{Config, ConfigError, DtlsEngine, RateLimit, RestartPolicy, UdpMode};
-pub use dtls::DtlsTransport;
-pub use error::{
-    ActorKind, DtlsError, GatherError, IceError, InvalidState, Reason, SctpError, TransportError,
-};
-pub use event::{
-    DtlsTransportEvent, Event, EventStream, IceCandidateError, IceGathererEvent, IceTransportEvent,
-    SctpTransportEvent, SessionEvent, TransportEvent,
-};
-pub use gatherer::interfaces::{AddressFilter, AddressKind, Interfaces, NetworkInterface};
-pub use gatherer::{IceGatherer, TlsRoots, TlsRootsError};
-pub use ice::IceTransport;
-pub use mux::MuxError;
 pub use proto::dtls::{
     Certificate, Fingerprint as DtlsFingerprint, Parameters as DtlsParameters,
     ParametersRole as DtlsRole,
@@ -78,14 +70,33 @@ pub use proto::sctp::{
     Capabilities as SctpCapabilities, ChannelError, ChannelOptions as DataChannelOptions, Message,
     OpenError as ChannelOpenError, Priority,
 };
-pub use registry::SessionRegistry;
-pub use runtime::{OpenError, Runtime, RuntimeBuilder, StartError};
-pub use scope::GatherOptions;
-pub use sctp::SctpTransport;
-pub use session::{Session, SessionId};
-pub use signalling::{SignalError, Trickled};
-pub use state::{
-    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
+
+pub use api::channel::{DataChannel, Messages};
+pub use api::dtls::DtlsTransport;
+pub use api::gatherer::IceGatherer;
+pub use api::ice::IceTransport;
+pub use api::registry::SessionRegistry;
+pub use api::runtime::{Runtime, RuntimeBuilder};
+pub use api::sctp::SctpTransport;
+pub use api::session::Session;
+pub use api::signalling::{SignalError, Trickled};
+pub use api::stats::SessionStats;
+pub use base::channel::{DataChannelState, SendError};
+pub use base::config::addresses::{AddressFilter, AddressKind, Interfaces, NetworkInterface};
+pub use base::config::tls_roots::{TlsRoots, TlsRootsError};
+pub use base::config::{Config, ConfigError, DtlsEngine, RateLimit, RestartPolicy, UdpMode};
+pub use base::error::open::{MuxError, OpenError, StartError};
+pub use base::error::{
+    ConnectError, DtlsError, GatherError, IceError, InvalidState, Reason, SctpError, TransportError,
 };
-pub use stats::SessionStats;
+pub use base::event::{Event, TransportEvent};
+pub use base::id::SessionId;
+pub use base::kind::ActorKind;
+pub use base::options::SessionOptions;
+pub use base::transport::dtls::{DtlsTransportEvent, DtlsTransportState};
+pub use base::transport::gatherer::{IceCandidateError, IceGathererEvent, IceGathererState};
+pub use base::transport::ice::{IceTransportEvent, IceTransportState};
+pub use base::transport::sctp::{SctpTransportEvent, SctpTransportState};
+pub use base::transport::session::{SessionEvent, SessionState};
+pub use session::events::EventStream;
 pub use supervisor::SessionSupervisor;

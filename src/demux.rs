@@ -1,5 +1,7 @@
 //! Telling the protocols on one port apart by their first byte (RFC 7983).
 
+use crate::net::{Path, Segments};
+
 /// What a datagram is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -23,6 +25,54 @@ pub fn classify(datagram: &[u8]) -> Option<Kind> {
         128..=191 => Some(Kind::Rtp),
         _ => None,
     }
+}
+
+/// Datagrams of one protocol that came along one path. Of STUN it is a single one: each names its
+/// own receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Where they came from, and to.
+    pub path: Path,
+    /// What they are.
+    pub kind: Kind,
+    /// Themselves.
+    pub segments: Segments,
+}
+
+/// Sorts what came along a path by protocol, in order. What stays together is not copied, and a
+/// batch of one protocol, which is the rule, is not taken apart. Returns how many datagrams are of
+/// no known protocol: they are left out.
+pub fn sort(path: Path, segments: Segments, mut to: impl FnMut(Received)) -> usize {
+    let mut hand = |kind: Option<Kind>, segments: Segments| match kind {
+        Some(kind) => {
+            to(Received {
+                path,
+                kind,
+                segments,
+            });
+            0
+        }
+        None => segments.count(),
+    };
+    let size = segments.segment_size().max(1);
+    let contents = segments.contents();
+    let mut datagrams = contents.chunks(size).map(classify).enumerate();
+    let Some((_, mut kind)) = datagrams.next() else {
+        return 0;
+    };
+    let (mut begin, mut unknown) = (0, 0);
+    for (number, next) in datagrams {
+        if next != kind || kind == Some(Kind::Stun) {
+            let run = contents.slice(begin * size..number * size);
+            unknown += hand(kind, Segments::new(run, size));
+            (begin, kind) = (number, next);
+        }
+    }
+    unknown
+        + match begin {
+            0 => hand(kind, segments),
+            begin => hand(kind, Segments::new(contents.slice(begin * size..), size)),
+        }
 }
 
 #[cfg(test)]

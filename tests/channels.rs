@@ -9,8 +9,8 @@ mod time_limit;
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, DataChannelState, GatherOptions, Message, Runtime,
-    SendError, Session,
+    Config, DataChannel, DataChannelOptions, DataChannelState, Message, Runtime, SendError,
+    Session, SessionOptions,
 };
 use pair::{channel, config, dialling, signal, start};
 use time_limit::within;
@@ -29,7 +29,7 @@ impl Pair {
         let mut config = config(2);
         change(&mut config);
         let rtc = start(config);
-        let sessions = [dialling(), GatherOptions::default()].map(|o| rtc.session(o).unwrap());
+        let sessions = [dialling(), SessionOptions::default()].map(|o| rtc.session(o).unwrap());
         let [offerer, answerer] = &sessions;
         // Not connected yet: the channel waits for that.
         signal(offerer, answerer).await;

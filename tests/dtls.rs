@@ -9,7 +9,7 @@ use actix_rtc::proto::dtls::{ExportError, SrtpProfile, StartError};
 use actix_rtc::proto::random::Random;
 use actix_rtc::{
     Certificate, Config, DtlsEngine, DtlsError, DtlsFingerprint, DtlsParameters, DtlsRole,
-    DtlsTransport, DtlsTransportState, GatherOptions, IceGatherer, IceRole, IceTransport, Runtime,
+    DtlsTransport, DtlsTransportState, IceGatherer, IceRole, IceTransport, Runtime, SessionOptions,
 };
 use time_limit::{until, within};
 
@@ -40,7 +40,7 @@ struct Side {
 
 impl Side {
     async fn new(rtc: &Runtime, certificate: Option<Certificate>) -> Side {
-        let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+        let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
         within(gatherer.gather(Some(vec![]))).await.unwrap();
         let ice = IceTransport::new(&gatherer).unwrap();
         let dtls = match certificate {

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DtlsRole, DtlsTransport, DtlsTransportState, GatherOptions, IceGatherer,
-    IceGathererState, IceParameters, IceServer, IceTransport, IceTransportState, Runtime,
-    SctpTransport, SctpTransportState,
+    Config, DtlsRole, DtlsTransport, DtlsTransportState, IceGatherer, IceGathererState,
+    IceParameters, IceServer, IceTransport, IceTransportState, Runtime, SctpTransport,
+    SctpTransportState, SessionOptions,
 };
 use time_limit::within;
 
@@ -23,7 +23,7 @@ fn runtime() -> Runtime {
 }
 
 fn gatherer(rtc: &Runtime) -> IceGatherer {
-    rtc.gatherer(GatherOptions::default()).unwrap()
+    rtc.gatherer(SessionOptions::default()).unwrap()
 }
 
 #[tokio::test]
@@ -226,8 +226,8 @@ async fn transport_error_handling() {
 async fn monitor_transport_states() {
     let rtc = runtime();
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let session1 = rtc.session(GatherOptions::default()).unwrap();
-    let session2 = rtc.session(GatherOptions::default()).unwrap();
+    let session1 = rtc.session(SessionOptions::default()).unwrap();
+    let session2 = rtc.session(SessionOptions::default()).unwrap();
     {
         let (ice, dtls, sctp) = (seen.clone(), seen.clone(), seen.clone());
         session1

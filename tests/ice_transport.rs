@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DataChannel, DtlsTransport, DtlsTransportState, GatherError, GatherOptions,
-    IceCandidate, IceError, IceGatherer, IceParameters, IceRole, IceServer, IceTransport,
-    IceTransportState, MuxError, Runtime, SctpTransport, SctpTransportState, Session, SignalError,
-    StartError, TransportError, UdpMode,
+    Config, DataChannel, DtlsTransport, DtlsTransportState, GatherError, IceCandidate, IceError,
+    IceGatherer, IceParameters, IceRole, IceServer, IceTransport, IceTransportState, MuxError,
+    Runtime, SctpTransport, SctpTransportState, Session, SessionOptions, SignalError, StartError,
+    TransportError, UdpMode,
 };
 use pair::{channel, connect, dialling, start};
 use time_limit::{until, within};
@@ -38,7 +38,7 @@ struct Stack {
 }
 
 async fn stack(rtc: &Runtime, role: IceRole) -> Stack {
-    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     within(gatherer.gather(Some(vec![]))).await.unwrap();
     let ice = IceTransport::new(&gatherer).unwrap();
     ice.set_role(role);
@@ -75,7 +75,7 @@ async fn silent() -> (UdpSocket, SocketAddr) {
 async fn scenario_12_stop_while_candidates_are_gathered() {
     let rtc = start(config());
     let (_server, address) = silent().await;
-    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     let ice = IceTransport::new(&gatherer).unwrap();
     let servers = vec![IceServer::stun(format!("stun:{address}"))];
     let gathering = tokio::spawn({
@@ -349,7 +349,7 @@ async fn scenario_7_data_that_stops_coming_is_asked_after() {
     let runtimes = [day, Duration::from_millis(100)].map(|silence| start(asking_after(silence)));
     let [talks, listens] = runtimes
         .each_ref()
-        .map(|rtc| rtc.session(GatherOptions::default()).unwrap());
+        .map(|rtc| rtc.session(SessionOptions::default()).unwrap());
     connect(&talks, &listens).await;
     let (near, far) = channel(&talks, &listens).await;
     // Until all that belongs to connecting is done.
@@ -380,8 +380,8 @@ async fn lite_server(client_lite: bool) -> (Runtime, Runtime, Session, Session) 
         ..config()
     };
     let (clients, servers) = (start(lite(client_lite)), start(lite(true)));
-    let client = clients.session(GatherOptions::default()).unwrap();
-    let server = servers.session(GatherOptions::default()).unwrap();
+    let client = clients.session(SessionOptions::default()).unwrap();
+    let server = servers.session(SessionOptions::default()).unwrap();
     (clients, servers, client, server)
 }
 
@@ -428,7 +428,7 @@ async fn scenario_9_two_lite_sides_are_told_why_they_cannot_connect() {
 async fn scenario_13_nobody_at_a_port_is_no_other_sessions_concern() {
     // One socket for all sessions: what the system reports on it is about any of them.
     let rtc = start(pair::config(1));
-    let [near, far] = [dialling(), GatherOptions::default()].map(|o| rtc.session(o).unwrap());
+    let [near, far] = [dialling(), SessionOptions::default()].map(|o| rtc.session(o).unwrap());
     connect(&near, &far).await;
     let (channel, echo) = channel(&near, &far).await;
 
@@ -488,7 +488,7 @@ async fn scenario_13_sessions_take_their_ports_from_the_range_until_it_is_exhaus
         port_range: Some(port..=port),
         ..config()
     });
-    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     let Err(GatherError::Failed(error)) = within(gatherer.gather(Some(vec![]))).await else {
         panic!("{:?}", gatherer.local_candidates());
     };

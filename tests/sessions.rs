@@ -8,9 +8,9 @@ mod time_limit;
 use std::time::Duration;
 
 use actix_rtc::{
-    ActorKind, Config, DataChannelOptions, DataChannelState, DtlsEngine, DtlsTransportEvent,
-    DtlsTransportState, Event, GatherOptions, Message, OpenError, Reason, Runtime,
-    SctpTransportEvent, SendError, Session, SessionState,
+    ActorKind, Config, ConnectError, DataChannelOptions, DataChannelState, DtlsEngine,
+    DtlsTransportEvent, DtlsTransportState, Event, Message, OpenError, Reason, Runtime,
+    SctpTransportEvent, SendError, Session, SessionOptions, SessionState, TransportError,
 };
 use bytes::Bytes;
 use pair::{channel, config, connect, dialling, start};
@@ -18,15 +18,12 @@ use time_limit::{until, within};
 
 /// An offerer on its own sockets, and an answerer on the shared port.
 async fn connected(rtc: &Runtime, offers: DtlsEngine, answers: DtlsEngine) -> (Session, Session) {
-    let session = |engine, options| {
-        let options = GatherOptions {
-            dtls_engine: Some(engine),
-            ..options
-        };
+    let session = |engine, options: SessionOptions| {
+        let options = options.dtls_engine(engine);
         rtc.session(options).unwrap()
     };
     let offerer = session(offers, dialling());
-    let answerer = session(answers, GatherOptions::default());
+    let answerer = session(answers, SessionOptions::default());
     connect(&offerer, &answerer).await;
     (offerer, answerer)
 }
@@ -70,6 +67,14 @@ async fn exchanges_everything(offers: DtlsEngine, answers: DtlsEngine) {
     assert_eq!(rtc.session_count(), 0);
 }
 
+/// The failure that kept a session from being connected.
+fn failed(connected: Result<(), ConnectError>) -> TransportError {
+    match connected.unwrap_err() {
+        ConnectError::Failed(error) => error,
+        closed => panic!("{closed}"),
+    }
+}
+
 #[tokio::test]
 async fn every_kind_of_message_crosses_between_dimpl_and_dimpl() {
     exchanges_everything(DtlsEngine::Dimpl, DtlsEngine::Dimpl).await;
@@ -98,7 +103,7 @@ async fn every_kind_of_message_crosses_between_webrtc_dtls_and_webrtc_dtls() {
 async fn a_wrong_fingerprint_is_an_error_event_before_the_state_changes() {
     let rtc = start(config(2));
     let offerer = rtc.session(dialling()).unwrap();
-    let answerer = rtc.session(GatherOptions::default()).unwrap();
+    let answerer = rtc.session(SessionOptions::default()).unwrap();
     let mut events = answerer.events();
     let offer = within(offerer.offer()).await.unwrap();
     let line = offer
@@ -111,7 +116,7 @@ async fn a_wrong_fingerprint_is_an_error_event_before_the_state_changes() {
         .unwrap();
     within(offerer.set_answer(&answer)).await.unwrap();
 
-    let failure = within(answerer.connected()).await.unwrap_err().unwrap();
+    let failure = failed(within(answerer.connected()).await);
     assert_eq!(failure.actor, ActorKind::Dtls);
     assert_eq!(failure.reason.as_str(), "fingerprint_mismatch");
     // When the future resolves, the state shows it already.
@@ -128,7 +133,7 @@ async fn a_wrong_fingerprint_is_an_error_event_before_the_state_changes() {
     }
     assert_eq!(heard, ["connecting", "error", "failed"]);
     // The other side does not stay connected.
-    let told = within(offerer.connected()).await.unwrap_err().unwrap();
+    let told = failed(within(offerer.connected()).await);
     assert!(matches!(told.reason, Reason::Dtls(_)), "{told}");
 }
 
@@ -252,24 +257,24 @@ async fn the_limit_of_sessions_is_an_error_and_a_closed_one_makes_room() {
         max_sessions: 1,
         ..config(2)
     });
-    let only = rtc.session(GatherOptions::default()).unwrap();
-    let refused = rtc.session(GatherOptions::default()).unwrap_err();
+    let only = rtc.session(SessionOptions::default()).unwrap();
+    let refused = rtc.session(SessionOptions::default()).unwrap_err();
     assert_eq!(refused, OpenError::Full { limit: 1 });
     within(only.close()).await;
-    rtc.session(GatherOptions::default()).unwrap();
+    rtc.session(SessionOptions::default()).unwrap();
 }
 
 #[tokio::test]
 async fn a_drained_runtime_refuses_and_closes() {
     let rtc = start(config(2));
-    let session = rtc.session(GatherOptions::default()).unwrap();
+    let session = rtc.session(SessionOptions::default()).unwrap();
     rtc.registry().insert(session.clone());
     within(rtc.drain(Duration::from_millis(50))).await;
     assert_eq!(session.state(), SessionState::Closed);
     assert!(rtc.registry().is_empty());
     assert_eq!(
-        rtc.session(GatherOptions::default()).unwrap_err(),
+        rtc.session(SessionOptions::default()).unwrap_err(),
         OpenError::Draining
     );
-    assert!(rtc.shutdown(Duration::from_secs(10)));
+    assert!(rtc.shutdown(Duration::from_secs(10)).await);
 }

@@ -5,8 +5,8 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use actix_rtc::{
-    Config, DataChannelOptions, DtlsTransportState, GatherOptions, Message, RateLimit, Runtime,
-    Session, SessionState, UdpMode,
+    Config, DataChannelOptions, DtlsTransportState, Message, RateLimit, Runtime, Session,
+    SessionOptions, SessionState, UdpMode,
 };
 
 #[path = "harness/http.rs"]
@@ -67,10 +67,7 @@ fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
         .enable_all()
         .build()
         .unwrap();
-    let options = GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    };
+    let options = SessionOptions::default().own_sockets(true);
     let session = client.session(options).unwrap();
     let (location, channel) = runtime.block_on(within(async {
         let created = server.post(&session.offer().await.unwrap());
@@ -114,7 +111,7 @@ fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
     runtime.block_on(within(session.closed()));
     assert_eq!(session.state(), SessionState::Closed);
     server.until_empty();
-    assert!(client.shutdown(LIMIT));
+    assert!(runtime.block_on(client.shutdown(LIMIT)));
 }
 
 /// After two messages there and back with this peer.

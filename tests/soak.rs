@@ -12,8 +12,8 @@ use std::time::Duration;
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::metrics::{PrometheusHandle, install_prometheus};
 use actix_rtc::{
-    ActorKind, AddressFilter, Config, DataChannel, DtlsParameters, DtlsTransportState,
-    GatherOptions, Runtime, SctpTransport, Session,
+    ActorKind, AddressFilter, Config, DataChannel, DtlsParameters, DtlsTransportState, Runtime,
+    SctpTransport, Session, SessionOptions,
 };
 use pair::{channel, dialling, echo, signal, start};
 use peak_alloc::PeakAlloc;
@@ -43,7 +43,7 @@ struct Pair {
 
 async fn pair(rtc: &Runtime) -> Pair {
     let dialler = rtc.session(dialling()).unwrap();
-    let answerer = rtc.session(GatherOptions::default()).unwrap();
+    let answerer = rtc.session(SessionOptions::default()).unwrap();
     signal(&dialler, &answerer).await;
     let channels = exchange(&dialler, &answerer).await;
     Pair {
@@ -190,7 +190,7 @@ async fn sessions_that_come_and_go_leave_nothing_behind() {
     if is_long() {
         idle(&rtc, 10_000).await;
     }
-    assert!(rtc.shut_down(LIMIT).await);
+    assert!(rtc.shutdown(LIMIT).await);
 }
 
 /// What a closed session held is freed within moments of the end that it shows.

@@ -15,9 +15,9 @@ use std::time::Duration;
 use actix_rtc::proto::ice::{Address, CandidateRejected, TcpType};
 use actix_rtc::proto::net::Protocol;
 use actix_rtc::{
-    AddressFilter, Config, ConfigError, GatherOptions, IceCandidate, IceGathererEvent,
-    IceTransport, IceTransportEvent, IceTransportState, Interfaces, Message, NetworkInterface,
-    Runtime, SelectedPair, Session, StartError, UdpMode,
+    AddressFilter, Config, ConfigError, IceCandidate, IceGathererEvent, IceTransport,
+    IceTransportEvent, IceTransportState, Interfaces, Message, NetworkInterface, Runtime,
+    SelectedPair, Session, SessionOptions, StartError, UdpMode,
 };
 use pair::{channel, echo, start};
 use socket2::{Domain, Socket, Type};
@@ -41,8 +41,8 @@ fn config() -> Config {
 }
 
 async fn connect(from: &Runtime, to: &Runtime) -> (Session, Session) {
-    let offerer = from.session(GatherOptions::default()).unwrap();
-    let answerer = to.session(GatherOptions::default()).unwrap();
+    let offerer = from.session(SessionOptions::default()).unwrap();
+    let answerer = to.session(SessionOptions::default()).unwrap();
     pair::connect(&offerer, &answerer).await;
     (offerer, answerer)
 }
@@ -320,7 +320,7 @@ async fn with_udp_and_tcp_udp_is_chosen() {
 #[tokio::test]
 async fn a_tcp_connection_that_names_no_session_is_closed() {
     let rtc = start(over_tcp(UdpMode::Off));
-    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     within(gatherer.gather(None)).await.unwrap();
     let candidates = gatherer.local_candidates();
     let passive = candidates
@@ -427,7 +427,7 @@ fn hidden(candidate: &IceCandidate, name: &str) -> IceCandidate {
 }
 
 async fn ice(rtc: &Runtime) -> IceTransport {
-    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     within(gatherer.gather(None)).await.unwrap();
     IceTransport::new(&gatherer).unwrap()
 }

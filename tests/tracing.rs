@@ -8,7 +8,7 @@ mod time_limit;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use actix_rtc::GatherOptions;
+use actix_rtc::SessionOptions;
 use pair::{config, dialling, start};
 use time_limit::within;
 use tracing_subscriber::fmt::MakeWriter;
@@ -56,7 +56,7 @@ async fn a_failure_reads_as_one_story() {
     let rtc = start(config(1));
     assert_eq!(log.lines("no metrics recorder is installed").len(), 1);
 
-    let answerer = rtc.session(GatherOptions::default()).unwrap();
+    let answerer = rtc.session(SessionOptions::default()).unwrap();
     let offerer = rtc.session(dialling()).unwrap();
     let offer = offerer.offer().await.unwrap();
     let fingerprint = offer.lines().find(|l| l.starts_with("a=fingerprint:"));

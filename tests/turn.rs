@@ -11,8 +11,8 @@ use std::time::Duration;
 use actix_rtc::proto::ice::CandidateType;
 use actix_rtc::proto::turn::Family;
 use actix_rtc::{
-    Config, DataChannel, Event, GatherError, GatherOptions, IceCandidateError, IceGatherer,
-    IceGathererEvent, IceGathererState, IceServer, IceTransportPolicy, Message, Runtime, Session,
+    Config, DataChannel, Event, GatherError, IceCandidateError, IceGatherer, IceGathererEvent,
+    IceGathererState, IceServer, IceTransportPolicy, Message, Runtime, Session, SessionOptions,
 };
 use bytes::Bytes;
 
@@ -73,12 +73,10 @@ fn turn(url: String) -> IceServer {
 }
 
 /// Only reached through these servers.
-fn relay_only(servers: &[IceServer]) -> GatherOptions {
-    GatherOptions {
-        policy: Some(IceTransportPolicy::Relay),
-        ice_servers: Some(servers.to_vec()),
-        ..GatherOptions::default()
-    }
+fn relay_only(servers: &[IceServer]) -> SessionOptions {
+    SessionOptions::default()
+        .policy(IceTransportPolicy::Relay)
+        .ice_servers(servers.to_vec())
 }
 
 /// Each message tells its number, and no two bytes that lie close are alike.
@@ -226,10 +224,7 @@ async fn scenario_16_a_relay_beside_a_port_that_sessions_share() {
         .start()
         .unwrap();
     let servers = [turn(coturn.url("turn:", ""))];
-    let beside = GatherOptions {
-        ice_servers: Some(servers.to_vec()),
-        ..GatherOptions::default()
-    };
+    let beside = SessionOptions::default().ice_servers(servers.to_vec());
     let beside = rtc.session(beside).unwrap();
     let hidden = rtc.session(relay_only(&servers)).unwrap();
     connect(&hidden, &beside).await;
@@ -246,7 +241,7 @@ async fn scenario_16_a_relay_beside_a_port_that_sessions_share() {
 #[tokio::test]
 async fn a_url_that_makes_no_sense_is_the_callers_error_and_changes_nothing() {
     let rtc = runtime(config());
-    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     for (url, words) in [
         ("http://192.0.2.1", "http://192.0.2.1"),
         ("turn:192.0.2.1?transport=sctp", "transport"),
@@ -305,7 +300,7 @@ async fn scenario_17_relay_only_shows_and_uses_no_other_address() {
         IceServer::stun(coturn.url("stun:", "")),
     ];
     let hidden = rtc.session(relay_only(&servers)).unwrap();
-    let open = rtc.session(GatherOptions::default()).unwrap();
+    let open = rtc.session(SessionOptions::default()).unwrap();
     let offer = within(hidden.offer()).await.unwrap();
     // The origin of an offer names no address of ours (RFC 9429 §5.2.1).
     let lines = offer.lines().filter(|line| !line.starts_with("o="));
@@ -369,7 +364,7 @@ async fn scenario_16_a_nonce_that_expired_is_renewed() {
     let options = relay_only(&[turn(coturn.url("turn:", ""))]);
     let (a, b) = (
         rtc.session(options).unwrap(),
-        rtc.session(GatherOptions::default()).unwrap(),
+        rtc.session(SessionOptions::default()).unwrap(),
     );
     let offer = within(a.offer()).await.unwrap();
     // What follows needs permissions, which coturn does not give for the first nonce any more.
@@ -411,7 +406,7 @@ async fn killed_and_restarted(query: &str) {
     let rtc = runtime(config());
     let url = coturn.url("turn:", query);
     let a = rtc.session(relay_only(&[turn(url.clone())])).unwrap();
-    let b = rtc.session(GatherOptions::default()).unwrap();
+    let b = rtc.session(SessionOptions::default()).unwrap();
     connect(&a, &b).await;
     let (ours, theirs) = channel(&a, &b).await;
     echo(&ours, &theirs, "before").await;
@@ -453,7 +448,7 @@ async fn scenario_16_a_server_that_was_restarted_is_found_out_although_it_says_n
     let rtc = runtime(config());
     let url = coturn.url("turn:", "?transport=udp");
     let a = rtc.session(relay_only(&[turn(url.clone())])).unwrap();
-    let b = rtc.session(GatherOptions::default()).unwrap();
+    let b = rtc.session(SessionOptions::default()).unwrap();
     connect(&a, &b).await;
     let (ours, theirs) = channel(&a, &b).await;
     let mut events = a.events();
@@ -488,7 +483,7 @@ async fn scenario_16_the_relay_dies_and_ice_moves_away() {
         .map(|s| turn(s.url("turn:", "?transport=tcp")))
         .collect();
     let a = rtc.session(relay_only(&urls)).unwrap();
-    let b = rtc.session(GatherOptions::default()).unwrap();
+    let b = rtc.session(SessionOptions::default()).unwrap();
     connect(&a, &b).await;
     let (ours, theirs) = channel(&a, &b).await;
     echo(&ours, &theirs, "by one").await;
@@ -516,7 +511,7 @@ async fn scenario_26_a_gatherer_that_panics_makes_its_relays_again() {
         let a = rtc
             .session(relay_only(&[turn(coturn.url("turn:", query))]))
             .unwrap();
-        let b = rtc.session(GatherOptions::default()).unwrap();
+        let b = rtc.session(SessionOptions::default()).unwrap();
         connect(&a, &b).await;
         let (ours, theirs) = channel(&a, &b).await;
         echo(&ours, &theirs, "before").await;
@@ -594,7 +589,7 @@ async fn scenario_15_servers_that_fail_are_events_and_hold_back_no_other() {
     let nobody = free_address(Ipv4Addr::LOCALHOST.into());
     let refused = format!("turn:{nobody}?transport=tcp");
     let rtc = runtime(config());
-    let gatherer = rtc.gatherer(GatherOptions::default()).unwrap();
+    let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     let servers = vec![
         IceServer::stun(silent.clone()),
         IceServer::stun(missing.clone()),

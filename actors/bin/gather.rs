@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use actix_rtc::{
-    Config, GatherOptions, IceCandidateError, IceGathererEvent, IceServer, IceTransportPolicy,
-    Runtime, TlsRoots,
+    Config, IceCandidateError, IceGathererEvent, IceServer, IceTransportPolicy, Runtime,
+    SessionOptions, TlsRoots,
 };
 use clap::Args;
 use serde_json::json;
@@ -57,10 +57,11 @@ pub(crate) fn run(options: Options) -> Outcome {
 
 async fn gather(rtc: &Runtime, options: Options) -> Outcome {
     let servers: Vec<IceServer> = options.servers.into_iter().map(|server| server.0).collect();
-    let gatherer = rtc.gatherer(GatherOptions {
-        policy: options.relay_only.then_some(IceTransportPolicy::Relay),
-        ..GatherOptions::default()
-    })?;
+    let session = match options.relay_only {
+        true => SessionOptions::default().policy(IceTransportPolicy::Relay),
+        false => SessionOptions::default(),
+    };
+    let gatherer = rtc.gatherer(session)?;
     let mut events = gatherer.events();
     let mut report = Report {
         json: options.json,

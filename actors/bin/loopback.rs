@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, GatherOptions, Message, Runtime, Session, UdpMode,
+    Config, DataChannel, DataChannelOptions, Message, Runtime, Session, SessionOptions, UdpMode,
 };
 use bytes::Bytes;
 use clap::Args;
@@ -79,7 +79,7 @@ pub(crate) fn run(options: Options) -> Outcome {
         .enable_all()
         .build()?;
     let code = runtime.block_on(measure(&rtc, &options, &received))?;
-    rtc.shutdown(Duration::from_secs(5));
+    runtime.block_on(rtc.shutdown(Duration::from_secs(5)));
     Ok(code)
 }
 
@@ -210,12 +210,9 @@ async fn connect_all(rtc: &Runtime, options: &Options) -> Vec<Pair> {
 
 async fn connect(rtc: &Runtime) -> Result<Pair, Box<dyn std::error::Error>> {
     let began = Instant::now();
-    let answerer = rtc.session(GatherOptions::default())?;
+    let answerer = rtc.session(SessionOptions::default())?;
     // Two shared ports have one pair of addresses: the dialling side brings its own.
-    let offerer = rtc.session(GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    })?;
+    let offerer = rtc.session(SessionOptions::default().own_sockets(true))?;
     let answer = answerer.accept(&offerer.offer().await?).await?;
     offerer.set_answer(&answer).await?;
     let channel = offerer

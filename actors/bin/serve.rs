@@ -84,7 +84,7 @@ async fn serve(
         handle.stop(true).await;
     });
     server.await?;
-    let ended = tokio::task::spawn_blocking(move || rtc.shutdown(DRAIN)).await?;
+    let ended = rtc.shutdown(DRAIN).await;
     Ok(if ended {
         ExitCode::SUCCESS
     } else {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 /// What all inboxes of a session hold.
 #[derive(Debug)]
-pub(super) struct Inboxes {
+pub(crate) struct Inboxes {
     limit: usize,
     /// With the overhead of each message.
     cost: AtomicUsize,
@@ -13,7 +13,7 @@ pub(super) struct Inboxes {
 }
 
 impl Inboxes {
-    pub(super) fn new(limit: usize) -> Inboxes {
+    pub(crate) fn new(limit: usize) -> Inboxes {
         Inboxes {
             limit,
             cost: AtomicUsize::new(0),
@@ -22,7 +22,7 @@ impl Inboxes {
     }
 
     /// Whether they are full. Then [`remove`](Self::remove) says when whoever waits may go on.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         if self.cost.load(SeqCst) < self.limit {
             return false;
         }
@@ -31,12 +31,12 @@ impl Inboxes {
         !(self.has_room() && self.waited.swap(false, SeqCst))
     }
 
-    pub(super) fn add(&self, cost: usize) {
+    pub(crate) fn add(&self, cost: usize) {
         self.cost.fetch_add(cost, SeqCst);
     }
 
     /// Returns whether those that wait may go on.
-    pub(super) fn remove(&self, cost: usize) -> bool {
+    pub(crate) fn remove(&self, cost: usize) -> bool {
         self.cost.fetch_sub(cost, SeqCst);
         self.has_room() && self.waited.swap(false, SeqCst)
     }

@@ -1,39 +1,42 @@
 //! What the handles of a channel and the actor share: the account of what was sent, and the inbox.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{Notify, watch};
 
-use super::port::{Command, Port};
-use super::{DataChannelState, SendError};
-use crate::proto::sctp::{ChannelError, ChannelId, ChannelInfo, Message};
+use proto::sctp::{ChannelError, ChannelId, ChannelInfo, Message};
+
+use crate::base::channel::{DataChannelState, SendError};
+use crate::channel::queue::{Command, CommandQueue};
 
 /// What a message costs besides its bytes, in both directions, so that empty ones cannot pile up
 /// without bound.
 const MESSAGE_OVERHEAD: usize = 64;
 
 /// State, and why it was closed.
-pub(super) type Status = (DataChannelState, Option<ChannelError>);
+pub(crate) type Status = (DataChannelState, Option<ChannelError>);
 
 pub(crate) struct Shared {
     pub(crate) id: ChannelId,
     info: Mutex<ChannelInfo>,
     status: watch::Sender<Status>,
-    port: Arc<Port>,
+    /// Whether the state is open: read for each message that is sent, without a lock.
+    open: AtomicBool,
+    queue: Arc<CommandQueue>,
     send_limit: usize,
     receive_limit: usize,
     /// Bytes that wait to be handed to the association, ...
     buffered: AtomicUsize,
     /// ... and what they cost, which is held below `send_limit`.
     cost: AtomicUsize,
-    pub(super) low_threshold: AtomicUsize,
+    pub(crate) low_threshold: AtomicUsize,
     /// Told when there is room for more, and at each change of state.
-    pub(super) room: Notify,
+    pub(crate) room: Notify,
     /// Told when `buffered` falls to the low threshold.
-    pub(super) low: Notify,
+    pub(crate) low: Notify,
     inbox: Mutex<Inbox>,
 }
 
@@ -55,7 +58,7 @@ impl Shared {
     pub(crate) fn new(
         id: ChannelId,
         info: ChannelInfo,
-        port: Arc<Port>,
+        queue: Arc<CommandQueue>,
         send_limit: usize,
         receive_limit: usize,
     ) -> Shared {
@@ -63,7 +66,8 @@ impl Shared {
             id,
             info: Mutex::new(info),
             status: watch::Sender::new((DataChannelState::Connecting, None)),
-            port,
+            open: AtomicBool::new(false),
+            queue,
             send_limit,
             receive_limit,
             buffered: AtomicUsize::new(0),
@@ -87,31 +91,32 @@ impl Shared {
         self.status().0 == DataChannelState::Closed
     }
 
-    pub(super) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         *self.status.borrow()
     }
 
     /// The status as soon as the state is one of those.
-    pub(super) async fn wait_for(&self, state: impl Fn(DataChannelState) -> bool) -> Status {
+    pub(crate) async fn wait_for(&self, state: impl Fn(DataChannelState) -> bool) -> Status {
         let mut status = self.status.subscribe();
         let reached = status.wait_for(|(now, _)| state(*now)).await.map(|s| *s);
         // The sender lives as long as `self`.
         reached.unwrap_or((DataChannelState::Closed, None))
     }
 
-    pub(super) fn buffered(&self) -> usize {
+    pub(crate) fn buffered(&self) -> usize {
         self.buffered.load(Ordering::Acquire)
     }
 
     /// A handle's: takes the message only if it is sent.
-    pub(super) fn try_send(&self, message: &mut Option<Message>) -> Result<(), SendError> {
+    pub(crate) fn try_send(&self, message: &mut Option<Message>) -> Result<(), SendError> {
         let size = message.as_ref().map_or(0, Message::len);
-        match self.status.borrow().0 {
-            DataChannelState::Open => {}
-            DataChannelState::Connecting => return Err(SendError::NotOpen),
-            DataChannelState::Closing | DataChannelState::Closed => return Err(SendError::Closed),
+        if !self.open.load(Ordering::Acquire) {
+            return Err(match self.status().0 {
+                DataChannelState::Connecting | DataChannelState::Open => SendError::NotOpen,
+                DataChannelState::Closing | DataChannelState::Closed => SendError::Closed,
+            });
         }
-        let limit = self.port.max_message_size.load(Ordering::Acquire) as usize;
+        let limit = self.queue.max_message_size.load(Ordering::Acquire) as usize;
         if limit != 0 && size > limit {
             return Err(SendError::TooLarge { size, limit });
         }
@@ -132,19 +137,19 @@ impl Shared {
         Ok(())
     }
 
-    pub(super) fn command(&self, command: Command) {
-        self.port.command(command);
+    pub(crate) fn command(&self, command: Command) {
+        self.queue.command(command);
     }
 
     /// A handle's. Where the channel is closed and not read to the end, the rest is dropped.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         if !self.inbox().ended {
             self.command(Command::Close(self.id));
         }
     }
 
     /// The last handle's, or nobody has ever had one.
-    pub(super) fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.close();
         let mut inbox = self.inbox();
         inbox.abandoned = true;
@@ -155,17 +160,17 @@ impl Shared {
     }
 
     fn made_room(&self, cost: usize) {
-        if self.port.inboxes.remove(cost) {
+        if self.queue.inboxes.remove(cost) {
             self.command(Command::ResumeAll);
         }
     }
 
-    pub(super) fn count_backpressure(&self) {
-        self.port.backpressure.increment(1);
+    pub(crate) fn count_backpressure(&self) {
+        self.queue.backpressure.increment(1);
     }
 
     /// A handle's: the next message, `None` when there will be none any more.
-    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let mut inbox = self.inbox();
         if let Some(message) = self.take(&mut inbox) {
             return Poll::Ready(Some(message));
@@ -183,7 +188,7 @@ impl Shared {
         Poll::Pending
     }
 
-    pub(super) fn try_recv(&self) -> Option<Message> {
+    pub(crate) fn try_recv(&self) -> Option<Message> {
         self.take(&mut self.inbox())
     }
 
@@ -205,6 +210,8 @@ impl Shared {
             let changed = status.0 != state && status.0 != DataChannelState::Closed;
             if changed {
                 *status = (state, error);
+                let open = state == DataChannelState::Open;
+                self.open.store(open, Ordering::Release);
             }
             changed
         });
@@ -249,7 +256,7 @@ impl Shared {
             // The association drops it when it hears of that.
             return (0, 0);
         }
-        let inboxes = &self.port.inboxes;
+        let inboxes = &self.queue.inboxes;
         let (mut count, mut bytes) = (0, 0);
         loop {
             inbox.stalled = limit.is_some_and(|limit| inbox.cost >= limit || inboxes.is_full());

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::proto::dtls::{Counters, SrtpKeyingMaterial, Version};
-use crate::proto::{ice, sctp};
-use crate::session::Session;
-use crate::state::{
-    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
-};
+use crate::api::session::Session;
+use crate::base::transport::dtls::DtlsTransportState;
+use crate::base::transport::gatherer::IceGathererState;
+use crate::base::transport::ice::IceTransportState;
+use crate::base::transport::sctp::SctpTransportState;
+use crate::base::transport::session::SessionState;
+use proto::dtls::{Counters, SrtpKeyingMaterial, Version};
+use proto::{ice, sctp};
 
 /// The states of a session and of its transports at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +96,7 @@ impl DtlsDetails {
             cipher: dtls.selected_cipher(),
             version: dtls.version(),
             srtp: dtls.srtp_keying_material(),
-            counters: dtls.counters().await,
+            counters: dtls.stats().await.ok(),
         }
     }
 }

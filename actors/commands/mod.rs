@@ -33,19 +33,22 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 pub use self::details::{DtlsDetails, IceDetails, SctpDetails, States};
-use crate::channel::DataChannel;
-use crate::error::{
-    ActorKind, DtlsError, GatherError, IceError, InvalidState, SctpError, TransportError,
+use crate::api::channel::DataChannel;
+use crate::api::session::Session;
+use crate::api::signalling::{SignalError, Trickled};
+use crate::api::stats::SessionStats;
+use crate::base::error::{
+    ConnectError, DtlsError, GatherError, IceError, InvalidState, SctpError, TransportError,
 };
-use crate::event::TransportEvent;
-use crate::proto::dtls::{self, Certificate, ExportError};
-use crate::proto::gather::IceServer;
-use crate::proto::ice;
-use crate::proto::sctp::{self, ChannelOptions, OpenError};
-use crate::session::Session;
-use crate::signalling::{SignalError, Trickled};
-use crate::stats::SessionStats;
+use crate::base::event::TransportEvent;
+use crate::base::kind::ActorKind;
 use crate::supervisor::SessionSupervisor;
+use proto::dtls;
+use proto::dtls::{Certificate, ExportError};
+use proto::gather::IceServer;
+use proto::ice;
+use proto::sctp;
+use proto::sctp::{ChannelOptions, OpenError};
 
 /// Opens a data channel: [`Session::create_data_channel`].
 #[derive(Message, Debug)]
@@ -177,7 +180,7 @@ messages! {
     /// Statistics of SCTP.
     GetSctpStats -> "Result<sctp::Stats, SctpError>";
     /// Waits until all transports are connected: [`Session::connected`].
-    WaitConnected -> "Result<(), Option<TransportError>>";
+    WaitConnected -> "Result<(), ConnectError>";
     /// The states, `None` when the session has ended.
     GetStates -> "Option<States>";
     /// What the ICE transport shows, `None` when the session has ended.
@@ -212,7 +215,7 @@ macro_rules! answers {
                 type Result = ResponseFuture<$result>;
 
                 fn handle(&mut self, message: $name, _: &mut Context<Self>) -> Self::Result {
-                    let session = self.session();
+                    let session = self.lease().upgrade().and_then(Session::of);
                     Box::pin(async move {
                         let $pattern = message;
                         match session {
@@ -272,15 +275,15 @@ answers! {
         |session| accept(session).await, or None;
     GetSctpStats => GetSctpStats -> Result<sctp::Stats, SctpError>:
         |session| session.sctp().stats().await, or Err(SctpError::Closed);
-    WaitConnected => WaitConnected -> Result<(), Option<TransportError>>:
-        |session| connected(session).await, or Err(None);
+    WaitConnected => WaitConnected -> Result<(), ConnectError>:
+        |session| connected(session).await, or Err(ConnectError::Closed);
     GetStates => GetStates -> Option<States>: |session| Some(States::of(&session)), or None;
     GetIce => GetIce -> Option<IceDetails>: |session| Some(IceDetails::of(&session)), or None;
     GetDtls => GetDtls -> Option<DtlsDetails>:
         |session| Some(DtlsDetails::of(&session).await), or None;
     GetSctp => GetSctp -> Option<SctpDetails>: |session| Some(SctpDetails::of(&session)), or None;
     GetFailure(kind) => GetFailure -> Option<TransportError>:
-        |session| failure(&session, kind), or None;
+        |session| session.scope().failure_of(kind), or None;
     GetGeneration => GetGeneration -> Option<u64>: |session| Some(session.generation()), or None;
     WaitClosed => WaitClosed -> (): |session| closed(session).await, or ();
     SubscribeTo { actor, recipient } => SubscribeTo -> ():
@@ -302,7 +305,7 @@ async fn accept(session: Session) -> Option<DataChannel> {
 }
 
 /// Waits without holding the session open.
-async fn connected(session: Session) -> Result<(), Option<TransportError>> {
+async fn connected(session: Session) -> Result<(), ConnectError> {
     let scope = session.scope().clone();
     drop(session);
     scope.connected().await
@@ -313,17 +316,6 @@ async fn closed(session: Session) {
     let scope = session.scope().clone();
     drop(session);
     scope.gone().await;
-}
-
-fn failure(session: &Session, kind: ActorKind) -> Option<TransportError> {
-    let failure = match kind {
-        ActorKind::Gatherer => session.gatherer().failure(),
-        ActorKind::Ice => session.ice().failure(),
-        ActorKind::Dtls => session.dtls().failure(),
-        ActorKind::Sctp => session.sctp().failure(),
-        ActorKind::Supervisor => return session.failure(),
-    };
-    failure.map(|error| (*error).clone())
 }
 
 async fn close(session: &Session, kind: ActorKind) {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::labels::{By, Direction, Label, MessageKind, Rejected};
-use super::names;
-use crate::error::ActorKind;
+use crate::base::kind::{ActorKind, MessageKind};
+use crate::metrics::labels::{By, Direction, Label, Rejected};
+use crate::metrics::names;
 
 /// What every kind of actor counts.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct ActorMetrics {
 impl ActorMetrics {
     pub(super) fn new(kind: ActorKind) -> ActorMetrics {
         let actor = kind.as_str();
-        let known = kinds_of_messages(kind);
+        let known = kind.messages();
         let handle = MessageKind::ALL.iter().map(|message| {
             if known.contains(message) {
                 histogram!(names::HANDLE, "actor" => actor, "message" => message.as_str())
@@ -90,18 +90,6 @@ impl ActorMetrics {
 
     pub(crate) fn restarted(&self) {
         self.restarts.increment(1);
-    }
-}
-
-/// Which kinds of messages an actor gets.
-fn kinds_of_messages(kind: ActorKind) -> &'static [MessageKind] {
-    use MessageKind::{Answer, Checks, Command, Inbound, Outbound, Wake};
-    match kind {
-        ActorKind::Gatherer => &[Outbound, Checks, Answer, Command],
-        ActorKind::Ice => &[Inbound, Outbound, Command],
-        ActorKind::Dtls => &[Inbound, Outbound, Wake, Command],
-        ActorKind::Sctp => &[Inbound, Wake, Command],
-        ActorKind::Supervisor => &[],
     }
 }
 

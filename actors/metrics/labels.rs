@@ -2,6 +2,8 @@
 
 use metrics::{Counter, Gauge, Histogram};
 
+use crate::base::kind::MessageKind;
+
 /// A closed set of label values.
 pub(crate) trait Label: Copy + 'static {
     /// All of them, in the order of their numbers.
@@ -18,7 +20,7 @@ macro_rules! labels {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum $name { $( $(#[$doc])* $variant ),+ }
 
-        impl $crate::metrics::Label for $name {
+        impl $crate::metrics::labels::Label for $name {
             const ALL: &'static [Self] = &[$($name::$variant),+];
             fn as_str(self) -> &'static str {
                 match self { $( $name::$variant => $text ),+ }
@@ -38,24 +40,6 @@ labels! {
         In = "in",
         /// To the network.
         Out = "out",
-    }
-}
-
-labels! {
-    /// What a message to an actor is about.
-    MessageKind {
-        /// Traffic on its way to the application.
-        Inbound = "inbound",
-        /// Traffic on its way to the network.
-        Outbound = "outbound",
-        /// ICE's connectivity checks, and their answers.
-        Checks = "checks",
-        /// A server's answer.
-        Answer = "answer",
-        /// There is something to fetch.
-        Wake = "wake",
-        /// What a handle, a neighbour or the supervisor asks for; rare.
-        Command = "command",
     }
 }
 
@@ -105,10 +89,13 @@ labels! {
     }
 }
 
-impl MessageKind {
-    /// Whether such a message is a batch of traffic, of which there are many.
-    pub(crate) fn is_traffic(self) -> bool {
-        matches!(self, MessageKind::Inbound | MessageKind::Outbound)
+impl Label for MessageKind {
+    const ALL: &'static [Self] = &MessageKind::ALL;
+    fn as_str(self) -> &'static str {
+        MessageKind::as_str(self)
+    }
+    fn index(self) -> usize {
+        self as usize
     }
 }
 

@@ -9,46 +9,45 @@
 //! need some periodic upkeep.
 
 mod actor;
+pub(crate) mod dtls;
+pub(crate) mod gatherer;
+pub(crate) mod ice;
 mod labels;
 pub(crate) mod names;
 mod process;
 #[cfg(feature = "prometheus")]
 mod prometheus;
+pub(crate) mod sctp;
 mod state;
 
 use std::sync::Arc;
 
 use metrics::counter;
 
-pub(crate) use actor::{ActorMetrics, dropped};
-pub(crate) use labels::{
-    Attempt, By, ByReason, Direction, Label, MessageKind, Outcome, Rejected, Share, Undelivered,
-    labels,
-};
-pub use names::histograms;
-pub(crate) use process::ProcessMetrics;
+pub(crate) use self::actor::ActorMetrics;
+use self::dtls::DtlsMetrics;
+use self::gatherer::GathererMetrics;
+use self::ice::IceMetrics;
+pub(crate) use self::labels::{Attempt, ByReason, Direction, Rejected, Share, Undelivered};
+pub use self::names::histograms;
+pub(crate) use self::process::ProcessMetrics;
 #[cfg(feature = "prometheus")]
-pub use prometheus::{InstallError, PrometheusHandle, install_prometheus};
-pub(crate) use state::{StateGauge, StateMetrics};
-
-use crate::dtls::metrics::DtlsMetrics;
-use crate::error::{ActorKind, Reason};
-use crate::gatherer::metrics::GathererMetrics;
-use crate::ice::metrics::IceMetrics;
-use crate::sctp::metrics::SctpMetrics;
-use crate::state::{
-    DtlsTransportState, IceGathererState, IceTransportState, SctpTransportState, SessionState,
-    State,
-};
+pub use self::prometheus::{InstallError, PrometheusHandle, install_prometheus};
+use self::sctp::SctpMetrics;
+pub(crate) use self::state::StateMetrics;
+use crate::base::error::Reason;
+use crate::base::kind::{ActorKind, ByTransport};
+use crate::base::transport::session::SessionState;
+use crate::base::transport::table::transports;
 
 /// The metrics that a runtime's actors share.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    actors: [ActorMetrics; 4],
-    /// Of the four, and of the supervisor, which stands for the session as a whole.
-    failures: [ByReason; 5],
-    /// Of the four transports, and of whole sessions.
-    states: [StateMetrics; 5],
+    actors: ByTransport<ActorMetrics>,
+    /// By actor; of the supervisor, which stands for the session as a whole, too.
+    failures: Vec<ByReason>,
+    /// Likewise.
+    states: Vec<StateMetrics>,
     pub(crate) gatherer: GathererMetrics,
     pub(crate) ice: IceMetrics,
     pub(crate) dtls: DtlsMetrics,
@@ -61,21 +60,9 @@ impl Metrics {
     pub(crate) fn new(workers: usize) -> Arc<Metrics> {
         names::describe();
         Arc::new(Metrics {
-            actors: ActorKind::ALL.map(ActorMetrics::new),
-            failures: [
-                failures(ActorKind::Gatherer),
-                failures(ActorKind::Ice),
-                failures(ActorKind::Dtls),
-                failures(ActorKind::Sctp),
-                failures(ActorKind::Supervisor),
-            ],
-            states: [
-                StateMetrics::new::<IceGathererState>(),
-                StateMetrics::new::<IceTransportState>(),
-                StateMetrics::new::<DtlsTransportState>(),
-                StateMetrics::new::<SctpTransportState>(),
-                StateMetrics::new::<SessionState>(),
-            ],
+            actors: ByTransport::new(ActorMetrics::new),
+            failures: ActorKind::all_and_supervisor().map(failures).collect(),
+            states: states(),
             gatherer: GathererMetrics::new(),
             ice: IceMetrics::new(),
             dtls: DtlsMetrics::new(),
@@ -89,8 +76,10 @@ impl Metrics {
         metrics::with_local_recorder(&metrics::NoopRecorder, || Metrics::new(workers))
     }
 
+    /// Of the actors of a transport.
     pub(crate) fn actor(&self, kind: ActorKind) -> &ActorMetrics {
-        &self.actors[kind as usize]
+        let metrics = self.actors.get(kind);
+        metrics.expect("no message goes to a supervisor in the name of a transport")
     }
 
     /// An actor, or a session as a whole, failed.
@@ -100,15 +89,33 @@ impl Metrics {
 
     /// Shows what is only counted, now and then.
     pub(crate) fn show(&self) {
-        for actor in &self.actors {
+        for (_, actor) in self.actors.iter() {
             actor.show_mailbox();
         }
     }
 
-    fn states<S: State>(&self) -> &StateMetrics {
-        &self.states[S::NUMBER]
+    /// Of the states of a transport; of the supervisor, those of whole sessions.
+    pub(crate) fn states(&self, kind: ActorKind) -> &StateMetrics {
+        &self.states[kind as usize]
     }
 }
+
+macro_rules! state_metrics {
+    ($(
+        $(#[$doc:meta])*
+        $kind:ident, $label:literal, $module:ident, $state:ident, $event:ident { $($rest:tt)* }
+    )+) => {
+        /// In the order of the kinds.
+        fn states() -> Vec<StateMetrics> {
+            use crate::base::transport;
+            vec![
+                $(StateMetrics::new::<transport::$module::$state>(),)+
+                StateMetrics::new::<SessionState>(),
+            ]
+        }
+    };
+}
+transports!(state_metrics);
 
 fn failures(actor: ActorKind) -> ByReason {
     let reasons = Reason::all(actor);

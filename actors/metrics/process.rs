@@ -2,8 +2,8 @@
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::labels::{Attempt, By, Share, Undelivered};
-use super::names;
+use crate::metrics::labels::{Attempt, By, Share, Undelivered};
+use crate::metrics::names;
 
 /// What a runtime counts as a whole.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use super::names;
+use crate::metrics::names;
 
 pub use metrics_exporter_prometheus::PrometheusHandle;
 

@@ -1,11 +1,10 @@
 //! How many transports are in which state.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use metrics::{Counter, Gauge, counter, gauge};
 
-use super::{Metrics, names};
-use crate::state::State;
+use crate::base::kind::ActorKind;
+use crate::base::state::State;
+use crate::metrics::names;
 
 /// Gauges and counters for the states of one kind of transport.
 #[derive(Debug)]
@@ -17,18 +16,20 @@ pub(crate) struct StateMetrics {
 
 impl StateMetrics {
     pub(super) fn new<S: State>() -> StateMetrics {
-        let instances = S::ALL.iter().map(|state| match S::OWNER {
-            "session" => gauge!(names::SESSIONS, "state" => state.as_str()),
-            actor => gauge!(names::INSTANCES, "actor" => actor, "state" => state.as_str()),
+        let of_session = S::KIND == ActorKind::Supervisor;
+        let actor = S::KIND.as_str();
+        let instances = S::ALL.iter().map(|state| match of_session {
+            true => gauge!(names::SESSIONS, "state" => state.as_str()),
+            false => gauge!(names::INSTANCES, "actor" => actor, "state" => state.as_str()),
         });
         let rows = S::ALL.iter();
         let pairs = rows.flat_map(|from| S::ALL.iter().map(move |to| (*from, *to)));
         let transitions = pairs.map(|(from, to)| {
-            if from == to || from == S::CLOSED || S::OWNER == "session" {
+            if from == to || from == S::CLOSED || of_session {
                 return Counter::noop();
             }
             let (from, to) = (from.as_str(), to.as_str());
-            counter!(names::TRANSITIONS, "actor" => S::OWNER, "from" => from, "to" => to)
+            counter!(names::TRANSITIONS, "actor" => actor, "from" => from, "to" => to)
         });
         StateMetrics {
             instances: instances.collect(),
@@ -36,50 +37,20 @@ impl StateMetrics {
         }
     }
 
-    fn instances<S: State>(&self, state: S) -> &Gauge {
-        &self.instances[index(state)]
-    }
-}
-
-fn index<S: State>(state: S) -> usize {
-    let place = S::ALL.iter().position(|known| *known == state);
-    place.expect("`ALL` has every state")
-}
-
-/// Counts one instance of a transport in the state it is in; a panic cannot make it drift, since
-/// the count goes down when the session's scope is dropped.
-#[derive(Debug)]
-pub(crate) struct StateGauge<S: State> {
-    metrics: Arc<Metrics>,
-    current: Mutex<S>,
-}
-
-impl<S: State> StateGauge<S> {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> StateGauge<S> {
-        metrics.states::<S>().instances(S::NEW).increment(1.0);
-        StateGauge {
-            metrics,
-            current: Mutex::new(S::NEW),
-        }
+    /// One more is in this state.
+    pub(crate) fn begin<S: State>(&self, state: S) {
+        self.instances[state.index()].increment(1.0);
     }
 
-    /// Counts the transition and moves the instance.
-    pub(crate) fn moved(&self, from: S, to: S) {
-        let metrics = self.metrics.states::<S>();
-        metrics.transitions[index(from) * S::ALL.len() + index(to)].increment(1);
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        metrics.instances(*current).decrement(1.0);
-        *current = to;
-        metrics.instances(to).increment(1.0);
+    /// One fewer is.
+    pub(crate) fn end<S: State>(&self, state: S) {
+        self.instances[state.index()].decrement(1.0);
     }
-}
 
-impl<S: State> Drop for StateGauge<S> {
-    fn drop(&mut self) {
-        let current = *self
-            .current
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.metrics.states::<S>().instances(current).decrement(1.0);
+    /// One has moved.
+    pub(crate) fn moved<S: State>(&self, from: S, to: S) {
+        self.transitions[from.index() * S::ALL.len() + to.index()].increment(1);
+        self.end(from);
+        self.begin(to);
     }
 }

@@ -4,36 +4,58 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::{SessionSupervisor, StateChanged};
-use crate::connection::Connection;
-use crate::dtls::DtlsActor;
-use crate::error::ActorKind;
-use crate::gatherer::GathererActor;
-use crate::guard::{Exit, Guard};
-use crate::ice::IceActor;
-use crate::link::{Above, DtlsToSctp, GathererToIce, IceToDtls, Shutdown};
-use crate::mailbox::{Address, Delivery, Mailbox, Metered, Neighbour};
-use crate::sctp::{Application, SctpActor};
+use super::SessionSupervisor;
+use crate::base::kind::{ActorKind, ByTransport};
+use crate::kit::address::{Delivery, Metered, Neighbour};
+use crate::kit::control::{Control, OnShutdown};
+use crate::kit::faults::Strike;
+use crate::kit::guard::{Exit, Guard};
+use crate::kit::mailbox::Mailbox;
+use crate::ports::Ports;
+use crate::session::connection::Connection;
+use crate::session::control::StateChanged;
+use crate::session::scope::Scope;
 
-/// Starts an actor of the session.
+/// What an actor of the session is born with.
+pub(crate) struct Born {
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) supervisor: Recipient<StateChanged>,
+    pub(crate) ports: Ports,
+    pub(crate) exit: Exit,
+}
+
+/// Starts an actor of the session. Whoever sends it knows what to make; the supervisor knows
+/// whether, and looks after it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) enum Start {
-    /// The ICE actor, above the gatherer.
-    Ice(Mailbox<IceActor>, Address<GathererActor>),
-    /// The DTLS actor of a connection, above ICE.
-    Dtls {
-        mailbox: Mailbox<DtlsActor>,
-        below: Address<IceActor>,
-        connection: Arc<Connection>,
-    },
-    /// The SCTP actor of a connection, above DTLS.
-    Sctp {
-        mailbox: Mailbox<SctpActor>,
-        below: Address<DtlsActor>,
-        connection: Arc<Connection>,
-        application: Application,
-    },
+pub(crate) struct Start {
+    kind: ActorKind,
+    /// Of a transport that can be renewed: the connection that it is of.
+    connection: Option<Arc<Connection>>,
+    begin: Box<dyn FnOnce(&mut SessionSupervisor, &mut Context<SessionSupervisor>) + Send>,
+}
+
+impl Start {
+    /// An actor that takes over this mailbox.
+    pub(crate) fn new<A: Metered + OnShutdown>(
+        mailbox: Mailbox<A>,
+        make: impl FnOnce(&mut Context<A>, Born) -> A + Send + 'static,
+    ) -> Start
+    where
+        A: Handler<Delivery<Control>>,
+    {
+        Start {
+            kind: A::KIND,
+            connection: None,
+            begin: Box::new(|supervisor, ctx| supervisor.spawn(ctx, mailbox, make)),
+        }
+    }
+
+    /// It is of this connection.
+    pub(crate) fn on(mut self, connection: &Arc<Connection>) -> Start {
+        self.connection = Some(connection.clone());
+        self
+    }
 }
 
 /// An actor of a session. One that took another's place is another child.
@@ -46,13 +68,13 @@ pub(crate) struct Child {
 /// Those that run, by kind.
 #[derive(Default)]
 pub(super) struct Children {
-    running: [Option<Running>; 4],
+    running: ByTransport<Option<Running>>,
     born: u32,
 }
 
 struct Running {
     child: Child,
-    shutdown: Neighbour<Shutdown>,
+    control: Neighbour<Control>,
     asked_to_stop: bool,
 }
 
@@ -64,7 +86,7 @@ impl Children {
     }
 
     fn of(&self, kind: ActorKind) -> Option<&Running> {
-        self.running[kind as usize].as_ref()
+        self.running.get(kind)?.as_ref()
     }
 
     pub(super) fn is_running(&self, kind: ActorKind) -> bool {
@@ -80,132 +102,98 @@ impl Children {
         self.of(kind).is_some_and(|r| r.asked_to_stop)
     }
 
-    /// The topmost that runs, from `down_to` up.
-    pub(super) fn topmost(&self, down_to: ActorKind) -> Option<ActorKind> {
+    /// The topmost that runs of those that `are_meant`.
+    pub(super) fn topmost(&self, are_meant: impl Fn(ActorKind) -> bool) -> Option<ActorKind> {
         let from_the_top = ActorKind::ALL.into_iter().rev();
         from_the_top
-            .take_while(|kind| *kind >= down_to)
+            .filter(|kind| are_meant(*kind))
             .find(|kind| self.is_running(*kind))
     }
 
     pub(super) fn ask_to_stop(&mut self, kind: ActorKind) {
-        if let Some(child) = &mut self.running[kind as usize]
+        if let Some(Some(child)) = self.running.get_mut(kind)
             && !child.asked_to_stop
         {
             child.asked_to_stop = true;
-            child.shutdown.do_send(Shutdown);
+            child.control.do_send(Control::Shutdown);
         }
     }
 
     /// Asks it to stop, even if it was asked before, and forgets it: nothing it does from now on
     /// matters.
     pub(super) fn let_go(&mut self, kind: ActorKind) {
-        if let Some(child) = self.running[kind as usize].take() {
-            child.shutdown.do_send(Shutdown);
+        if let Some(child) = self.running.get_mut(kind).and_then(Option::take) {
+            child.control.do_send(Control::Shutdown);
+        }
+    }
+
+    /// It is to fail, in a test.
+    pub(super) fn strike(&self, kind: ActorKind, strike: Strike) {
+        if let Some(child) = self.of(kind) {
+            child.control.do_send(Control::Strike(strike));
         }
     }
 
     /// It has ended.
     pub(super) fn forget(&mut self, kind: ActorKind) {
-        self.running[kind as usize] = None;
+        if let Some(place) = self.running.get_mut(kind) {
+            *place = None;
+        }
     }
 
     /// Asks all of them, even those that were asked before.
     pub(super) fn stop_all(&self) {
-        for child in self.running.iter().flatten() {
-            child.shutdown.do_send(Shutdown);
+        for child in self.running.iter().filter_map(|(_, child)| child.as_ref()) {
+            child.control.do_send(Control::Shutdown);
         }
     }
 }
 
 impl SessionSupervisor {
-    pub(super) fn start_gatherer(
-        &mut self,
-        ctx: &mut Context<Self>,
-        mailbox: Mailbox<GathererActor>,
-    ) {
-        let (scope, ports) = (self.scope.clone(), self.ports.clone());
-        self.spawn(ctx, ActorKind::Gatherer, mailbox, move |ctx, exit| {
-            GathererActor::new(ctx, scope, ports, exit)
-        });
-    }
-
     /// Starts a child under guard and keeps the way to stop it.
     fn spawn<A>(
         &mut self,
         ctx: &mut Context<Self>,
-        kind: ActorKind,
         mailbox: Mailbox<A>,
-        make: impl FnOnce(&mut Context<A>, Exit) -> A + 'static,
+        make: impl FnOnce(&mut Context<A>, Born) -> A + 'static,
     ) where
-        A: Metered + Supervised + Handler<Delivery<Shutdown>>,
+        A: Metered + Handler<Delivery<Control>>,
     {
-        let policy = match kind {
-            ActorKind::Gatherer => Some(self.scope.config.gatherer_restart),
-            ActorKind::Ice => Some(self.scope.config.ice_restart),
-            // Their keys and their state are gone with them.
-            ActorKind::Dtls | ActorKind::Sctp | ActorKind::Supervisor => None,
-        };
+        let kind = A::KIND;
         let child = self.children.next(kind);
         let guard = Guard {
             child,
             parent: ctx.address().recipient(),
-            policy,
+            policy: kind.restart_policy(&self.scope.config),
             span: self.scope.span(kind.as_str()),
             metrics: self.scope.metrics.clone(),
         };
         let scope = self.scope.clone();
-        let mut shutdown = None;
+        let supervisor = ctx.address().recipient();
+        let ports = self.ports.clone();
+        let mut control = None;
         guard.start(mailbox, |ctx, exit| {
-            shutdown = Some(Address::of(ctx, &scope).neighbour());
-            make(ctx, exit)
+            control = Some(scope.address_of(ctx).neighbour());
+            let born = Born {
+                scope,
+                supervisor,
+                ports,
+                exit,
+            };
+            make(ctx, born)
         });
-        self.children.running[kind as usize] = shutdown.map(|shutdown| Running {
-            child,
-            shutdown,
-            asked_to_stop: false,
-        });
+        if let Some(place) = self.children.running.get_mut(kind) {
+            *place = control.map(|control| Running {
+                child,
+                control,
+                asked_to_stop: false,
+            });
+        }
     }
 
-    fn start(&mut self, ctx: &mut Context<Self>, start: Start) {
-        let scope = self.scope.clone();
-        let supervisor = ctx.address().recipient::<StateChanged>();
-        match start {
-            Start::Ice(mailbox, below) => {
-                let gatherer = below.neighbour();
-                let busy_poll = self.ports.busy_poll.clone();
-                self.spawn(ctx, ActorKind::Ice, mailbox, move |ctx, exit| {
-                    let above = Address::of(ctx, &scope).neighbour();
-                    below.do_send(Above::<GathererToIce>(above));
-                    IceActor::new(ctx, scope, gatherer, supervisor, busy_poll, exit)
-                });
-            }
-            Start::Dtls {
-                mailbox,
-                below,
-                connection,
-            } => {
-                let ice = below.neighbour();
-                self.spawn(ctx, ActorKind::Dtls, mailbox, move |ctx, exit| {
-                    let above = Address::of(ctx, &scope).neighbour();
-                    below.do_send(Above::<IceToDtls>(above));
-                    DtlsActor::new(ctx, scope, connection, ice, supervisor, exit)
-                });
-            }
-            Start::Sctp {
-                mailbox,
-                below,
-                connection,
-                application,
-            } => {
-                let dtls = below.neighbour();
-                self.spawn(ctx, ActorKind::Sctp, mailbox, move |ctx, exit| {
-                    let above = Address::of(ctx, &scope).neighbour();
-                    below.do_send(Above::<DtlsToSctp>(above));
-                    SctpActor::new(ctx, scope, connection, dtls, supervisor, application, exit)
-                });
-            }
-        }
+    /// Starts a child, whatever else is the case.
+    pub(super) fn begin(&mut self, ctx: &mut Context<Self>, start: Start) {
+        (start.begin)(self, ctx);
     }
 }
 
@@ -213,19 +201,19 @@ impl Handler<Start> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, start: Start, ctx: &mut Context<Self>) {
-        let connection = match &start {
-            Start::Ice(..) => None,
-            Start::Dtls { connection, .. } => {
-                self.renew(ctx, connection);
-                Some(connection)
-            }
-            Start::Sctp { connection, .. } => Some(connection),
-        };
+        // The lowest of what can be renewed is where something new begins.
+        let is_lowest = start.kind.below().is_some_and(|below| !below.is_renewed());
+        if let Some(connection) = &start.connection
+            && is_lowest
+        {
+            self.renew(ctx, connection);
+        }
         // What is for a connection that was replaced, or on a session that closes, does not start:
         // the dropped mailbox says so.
+        let connection = start.connection.as_ref();
         let in_time = connection.is_none_or(|c| Arc::ptr_eq(c, &self.connection));
         if in_time && self.closing.is_none() {
-            self.start(ctx, start);
+            self.begin(ctx, start);
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::time::Instant;
 
 use actix::prelude::*;
+use proto::timer::earlier;
 
-use super::{Closing, SessionSupervisor};
-use crate::alarm::{self, OnAlarm};
-use crate::error::{ActorKind, Reason, TransportError};
-use crate::proto::timer::earlier;
-use crate::state::{DtlsTransportState, IceTransportState, SessionState};
+use super::SessionSupervisor;
+use crate::base::error::{Reason, TransportError};
+use crate::base::kind::ActorKind;
+use crate::base::state::Phase;
+use crate::base::transport::session::SessionState;
+use crate::kit::alarm::{self, OnAlarm};
 
 /// When patience ends.
 pub(super) struct Deadlines {
@@ -36,12 +38,11 @@ impl SessionSupervisor {
     pub(super) fn wait_for_another_chance(&mut self) {
         // Where its actor is gone for good, or its sockets are, nothing can restart it.
         let running = |kind| self.children.is_running(kind);
-        let ice_failed = self.scope.ice.state.get() == IceTransportState::Failed
+        let ice_failed = self.phase(ActorKind::Ice) == Phase::Failed
             && running(ActorKind::Ice)
             && running(ActorKind::Gatherer);
         let failed = self.scope.session.get() == SessionState::Failed;
-        let stopped = self.connection.dtls.state.get() == DtlsTransportState::Closed
-            && running(ActorKind::Ice);
+        let stopped = self.phase(ActorKind::Dtls) == Phase::Closed && running(ActorKind::Ice);
         let now = alarm::now();
         let since = |deadline: Option<Instant>, on: bool, after| match on {
             true => deadline.or(Some(now + after)),
@@ -58,7 +59,7 @@ impl SessionSupervisor {
     pub(super) fn set_alarm(&self) {
         let deadlines = &self.deadlines;
         // What closes has no other deadline.
-        self.alarm.set(match self.closing {
+        self.alarm.set(match &self.closing {
             Some(closing) => Some(closing.deadline),
             None => [deadlines.grace, deadlines.linger, self.idle_deadline()]
                 .into_iter()
@@ -71,34 +72,20 @@ impl SessionSupervisor {
         let timeout = self.scope.config.idle_timeout?;
         self.connected.then(|| self.scope.last_active() + timeout)
     }
-
-    /// Out of patience with actors that are to end.
-    fn cut_short(&mut self, ctx: &mut Context<Self>, closing: Closing) {
-        match closing.down_to {
-            // ICE lives on, as if they had ended in time.
-            ActorKind::Dtls | ActorKind::Sctp => {
-                self.closing = None;
-                self.dismiss(closing.down_to);
-                self.settle(ctx);
-            }
-            // Dropping everything frees it.
-            _ => ctx.stop(),
-        }
-    }
 }
 
 impl OnAlarm for SessionSupervisor {
     fn on_alarm(&mut self, ctx: &mut Context<Self>) {
         let now = Some(alarm::now());
         let due = |deadline: Option<Instant>| deadline.is_some() && deadline <= now;
-        if let Some(closing) = self.closing {
+        if let Some(closing) = self.closing.clone() {
             if due(Some(closing.deadline)) {
-                self.cut_short(ctx, closing);
+                self.cut_short(ctx, &closing);
             }
         } else if due(self.deadlines.connect) {
             self.deadlines.connect = None;
-            let stuck = match self.scope.ice.state.get() {
-                IceTransportState::Connected | IceTransportState::Completed => ActorKind::Dtls,
+            let stuck = match self.phase(ActorKind::Ice) {
+                Phase::Connected => ActorKind::Dtls,
                 _ => ActorKind::Ice,
             };
             self.give_up(ctx, TransportError::new(stuck, Reason::ConnectTimeout));

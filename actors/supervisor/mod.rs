@@ -2,6 +2,7 @@
 //! one of them ends.
 
 mod children;
+mod closing;
 mod deadlines;
 
 use std::sync::Arc;
@@ -11,41 +12,21 @@ use actix::prelude::*;
 
 pub(crate) use self::children::Start;
 use self::children::{Child, Children};
+use self::closing::Closing;
 use self::deadlines::Deadlines;
-use crate::alarm::{self, Alarm};
-use crate::connection::Connection;
-use crate::error::{ActorKind, Reason, TransportError};
-use crate::event::{Event, SessionEvent};
-use crate::gatherer::GathererActor;
-use crate::guard::{ChildFailed, End, Exit};
-use crate::mailbox::Mailbox;
+use crate::base::error::{Reason, TransportError};
+use crate::base::kind::{ActorKind, Counts};
+use crate::base::state::Phase;
+use crate::base::transport::session::SessionState;
+use crate::kit::alarm::{self, Alarm};
+use crate::kit::faults::{Strike, strike, victim};
+use crate::kit::guard::{ChildFailed, End, Exit};
 use crate::metrics::Attempt;
 use crate::ports::Ports;
-use crate::scope::{Scope, WeakLease};
-use crate::session::Session;
-use crate::state::{DtlsTransportState, IceTransportState, SctpTransportState, SessionState};
-
-/// Closes the session in good order, and in bounded time.
-#[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "()")]
-pub(crate) struct Close;
-
-/// Closes a transport and everything above it.
-#[derive(Message, Debug)]
-#[rtype(result = "()")]
-pub(crate) enum CloseFrom {
-    /// From the ICE transport up.
-    Ice,
-    /// From the DTLS transport of this connection up.
-    Dtls(Arc<Connection>),
-    /// The SCTP transport of this connection.
-    Sctp(Arc<Connection>),
-}
-
-/// An actor's state changed: whoever is above or beside may be concerned.
-#[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "()")]
-pub(crate) struct StateChanged;
+use crate::session::connection::Connection;
+use crate::session::control::{CloseFrom, StateChanged};
+use crate::session::lease::WeakLease;
+use crate::session::scope::Scope;
 
 /// Supervises the actors of one session. It takes [`commands`](crate::commands) as messages.
 pub struct SessionSupervisor {
@@ -73,19 +54,14 @@ impl std::fmt::Debug for SessionSupervisor {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Closing {
-    down_to: ActorKind,
-    deadline: Instant,
-}
-
 impl SessionSupervisor {
+    /// The supervisor of a session that begins with this transport.
     pub(crate) fn new(
         ctx: &mut Context<Self>,
         scope: Arc<Scope>,
         lease: WeakLease,
         ports: Ports,
-        gatherer: Mailbox<GathererActor>,
+        first: Start,
         exit: Exit,
     ) -> SessionSupervisor {
         let opened = alarm::now();
@@ -102,71 +78,36 @@ impl SessionSupervisor {
             exit,
             scope,
         };
-        this.start_gatherer(ctx, gatherer);
+        this.begin(ctx, first);
         this.set_alarm();
         this
     }
 
-    /// The session as the application has it, while any of its handles is left.
-    pub(crate) fn session(&self) -> Option<Session> {
-        Session::of(self.lease.upgrade()?)
+    /// The handles of the application, while there are any.
+    pub(crate) fn lease(&self) -> &WeakLease {
+        &self.lease
     }
 
-    /// Asks the topmost living actor that is to go; the next follows when it has gone.
-    fn go_on_closing(&mut self, ctx: &mut Context<Self>) {
-        let Some(closing) = self.closing else { return };
-        match self.children.topmost(closing.down_to) {
-            Some(kind) => self.children.ask_to_stop(kind),
-            None if closing.down_to == ActorKind::Gatherer => ctx.stop(),
-            None => self.closing = None,
-        }
-    }
-
-    fn close_from(&mut self, ctx: &mut Context<Self>, kind: ActorKind) {
-        let deadline = alarm::now() + self.scope.config.close_timeout;
-        self.closing = Some(match self.closing {
-            Some(closing) => Closing {
-                down_to: closing.down_to.min(kind),
-                ..closing
-            },
-            None => Closing {
-                down_to: kind,
-                deadline,
-            },
-        });
-        // What was never created is closed all the same.
-        self.close_state_if_absent(ActorKind::Sctp, kind);
-        self.close_state_if_absent(ActorKind::Dtls, kind);
-        self.close_state_if_absent(ActorKind::Ice, kind);
-        self.go_on_closing(ctx);
-        self.set_alarm();
-    }
-
-    fn close_state_if_absent(&self, kind: ActorKind, from: ActorKind) {
-        if kind < from || self.children.is_running(kind) {
-            return;
-        }
-        let connection = &self.connection;
-        match kind {
-            ActorKind::Sctp => connection.sctp.state.set(SctpTransportState::Closed),
-            ActorKind::Dtls => connection.dtls.state.set(DtlsTransportState::Closed),
-            ActorKind::Ice => self.scope.ice.state.set(IceTransportState::Closed),
-            ActorKind::Gatherer | ActorKind::Supervisor => false,
-        };
+    /// What the state of a transport comes to. The application's connection may be newer than ours
+    /// for a moment.
+    fn phase(&self, kind: ActorKind) -> Phase {
+        let phase = self.scope.phase(&self.connection, kind);
+        phase.unwrap_or(Phase::New)
     }
 
     /// Another connection follows one that is over. Where the session closes already, it does not.
     fn renew(&mut self, ctx: &mut Context<Self>, connection: &Arc<Connection>) {
-        let closes = self.closing.is_some_and(|c| c.down_to < ActorKind::Dtls)
-            || self.scope.ice.state.get() == IceTransportState::Closed;
+        let closes = |closing: &Closing| closing.includes(ActorKind::Ice);
+        let closes = self.closing.as_ref().is_some_and(closes);
+        let closes = closes || self.phase(ActorKind::Ice) == Phase::Closed;
         if closes || Arc::ptr_eq(connection, &self.connection) {
             return;
         }
         // What follows from the end of the old one comes before the new one.
         self.derive_state();
-        self.lose_sctp();
+        self.fall();
         // Their successors do not wait for them.
-        self.dismiss(ActorKind::Dtls);
+        self.dismiss(ActorKind::is_renewed);
         self.connection = connection.clone();
         self.closing = None;
         self.scope.touch(alarm::now());
@@ -174,28 +115,35 @@ impl SessionSupervisor {
         self.settle(ctx);
     }
 
-    /// Lets SCTP, or DTLS and SCTP, go: nothing that they do from now on matters.
-    fn dismiss(&mut self, down_to: ActorKind) {
+    /// Lets the transports go that `are_meant`, all of which can be renewed: nothing that they do
+    /// from now on matters.
+    fn dismiss(&mut self, are_meant: impl Fn(ActorKind) -> bool) {
         // First: an association that is closed has nothing left to say, and its actor ends at once.
-        self.connection.sctp.close();
-        if down_to == ActorKind::Dtls {
-            self.connection.dtls.state.set(DtlsTransportState::Closed);
+        for kind in ActorKind::ALL.into_iter().rev().filter(|k| are_meant(*k)) {
+            if let Some(member) = self.scope.member(&self.connection, kind) {
+                member.close();
+            }
         }
-        while let Some(kind) = self.children.topmost(down_to) {
+        while let Some(kind) = self.children.topmost(&are_meant) {
             self.children.let_go(kind);
         }
     }
 
-    /// SCTP cannot live without its DTLS connection.
-    fn lose_sctp(&mut self) {
-        if self.connection.dtls.state.get() != DtlsTransportState::Failed {
-            return;
+    /// What cannot live without the transport below falls with it. An association has nothing left to
+    /// do then; ICE ends with its session.
+    fn fall(&mut self) {
+        for kind in ActorKind::ALL {
+            let below = kind.below().filter(|_| kind.falls_with_below());
+            if below.is_none_or(|below| self.phase(below) != Phase::Failed) {
+                continue;
+            }
+            if !matches!(self.phase(kind), Phase::Failed | Phase::Closed) {
+                self.fail(TransportError::new(kind, Reason::LowerLayer));
+            }
+            if kind.is_renewed() {
+                self.children.ask_to_stop(kind);
+            }
         }
-        use SctpTransportState as S;
-        if !matches!(self.connection.sctp.state.get(), S::Failed | S::Closed) {
-            self.fail(TransportError::new(ActorKind::Sctp, Reason::LowerLayer));
-        }
-        self.children.ask_to_stop(ActorKind::Sctp);
     }
 
     fn fail(&self, error: TransportError) -> bool {
@@ -204,24 +152,27 @@ impl SessionSupervisor {
 
     /// The session's own state follows those of its transports (W3C webrtc-pc §4.3.3).
     fn derive_state(&mut self) {
-        use IceTransportState as Ice;
-        let (ice, dtls, sctp) = (
-            self.scope.ice.state.get(),
-            self.connection.dtls.state.get(),
-            self.connection.sctp.state.get(),
-        );
-        let state = match (ice, dtls, sctp) {
-            (Ice::Failed, _, _)
-            | (_, DtlsTransportState::Failed, _)
-            | (_, _, SctpTransportState::Failed) => SessionState::Failed,
-            (Ice::Disconnected, _, _) => SessionState::Disconnected,
-            (Ice::New, DtlsTransportState::New, SctpTransportState::New) => SessionState::New,
-            (
-                Ice::Connected | Ice::Completed,
-                DtlsTransportState::Connected,
-                SctpTransportState::Connected,
-            ) => SessionState::Connected,
-            _ => SessionState::Connecting,
+        let counted = |kind: &ActorKind| match kind.counts() {
+            Counts::Always => true,
+            Counts::WhereThereIsOne => {
+                let member = self.scope.member(&self.connection, *kind);
+                member.is_some_and(|member| member.cell().is_taken())
+            }
+            Counts::Not => false,
+        };
+        let counted = ActorKind::ALL.into_iter().filter(counted);
+        let phases: Vec<Phase> = counted.map(|kind| self.phase(kind)).collect();
+        let all_are = |phase| phases.iter().all(|of| *of == phase);
+        let state = if phases.contains(&Phase::Failed) {
+            SessionState::Failed
+        } else if phases.contains(&Phase::Disconnected) {
+            SessionState::Disconnected
+        } else if all_are(Phase::New) {
+            SessionState::New
+        } else if all_are(Phase::Connected) {
+            SessionState::Connected
+        } else {
+            SessionState::Connecting
         };
         if state == SessionState::Connected {
             self.deadlines.connect = None;
@@ -236,10 +187,8 @@ impl SessionSupervisor {
             process.attempts.add(Attempt::Connected, 1);
         }
         // Last: who waited for the state finds it counted.
-        if self
-            .closing
-            .is_none_or(|c| c.down_to != ActorKind::Gatherer)
-        {
+        let whole = |closing: &Closing| closing.is_of_the_session();
+        if !self.closing.as_ref().is_some_and(whole) {
             self.scope.session.set(state);
         }
     }
@@ -247,11 +196,15 @@ impl SessionSupervisor {
     /// What the transports' states mean for the session's life.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         self.derive_state();
-        self.lose_sctp();
+        self.fall();
         // The peer has closed, or the transport came to its end: nothing can follow on it.
-        let dtls = self.connection.dtls.state.get() == DtlsTransportState::Closed;
-        let sctp = self.connection.sctp.state.get() == SctpTransportState::Closed;
-        if self.closing.is_none() && (dtls || sctp) && self.children.is_running(ActorKind::Dtls) {
+        let ended = |kind: ActorKind| {
+            kind.is_renewed()
+                && kind.counts() == Counts::Always
+                && self.phase(kind) == Phase::Closed
+        };
+        let over = ActorKind::ALL.into_iter().any(ended);
+        if self.closing.is_none() && over && self.children.is_running(ActorKind::Dtls) {
             self.close_from(ctx, ActorKind::Gatherer);
         }
         self.wait_for_another_chance();
@@ -275,12 +228,7 @@ impl SessionSupervisor {
 
     /// Gives up on the session as a whole.
     fn give_up(&mut self, ctx: &mut Context<Self>, error: TransportError) {
-        self.scope.metrics.failed(error.actor, error.reason);
-        // What has failed already does not fail again, and yet nothing is swallowed.
-        if !self.scope.session.fail(error.clone()) {
-            let error = SessionEvent::Error(error);
-            self.scope.events.send(Event::Session(error));
-        }
+        self.scope.give_up(error);
         self.close_from(ctx, ActorKind::Gatherer);
     }
 }
@@ -315,17 +263,12 @@ impl Handler<ChildFailed<Child>> for SessionSupervisor {
                 let reason = error.reason.as_str();
                 tracing::warn!(actor = child.as_str(), reason, "restarting: {error}");
                 self.scope.metrics.actor(child).restarted();
-                self.scope.metrics.failed(child, error.reason);
-                self.scope.events.error(&error);
+                self.scope.tell_failure(error);
             } else {
-                // What has failed already does not fail again, and yet nothing is swallowed.
-                if !self.fail(error.clone()) {
-                    self.scope.metrics.failed(child, error.reason);
-                    self.scope.events.error(&error);
-                }
-                // Without sockets ICE has nothing to stand on; SCTP follows DTLS in `settle`.
-                if child == ActorKind::Gatherer {
-                    self.fail(TransportError::new(ActorKind::Ice, Reason::LowerLayer));
+                self.scope.fail_or_tell(&self.connection, error);
+                // Before the state of the session is derived; what can be renewed falls after that.
+                if !child.is_renewed() {
+                    self.fall();
                 }
             }
         }
@@ -342,26 +285,35 @@ impl Handler<StateChanged> for SessionSupervisor {
     }
 }
 
-impl Handler<Close> for SessionSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
-        self.close_from(ctx, ActorKind::Gatherer);
-    }
-}
-
 impl Handler<CloseFrom> for SessionSupervisor {
     type Result = ();
 
     fn handle(&mut self, message: CloseFrom, ctx: &mut Context<Self>) {
-        let (kind, connection) = match &message {
-            CloseFrom::Ice => (ActorKind::Ice, &self.connection),
-            CloseFrom::Dtls(connection) => (ActorKind::Dtls, connection),
-            CloseFrom::Sctp(connection) => (ActorKind::Sctp, connection),
-        };
+        let connection = message.connection.as_ref();
         // One that another follows is closed.
-        if Arc::ptr_eq(connection, &self.connection) {
-            self.close_from(ctx, kind);
+        if connection.is_none_or(|c| Arc::ptr_eq(c, &self.connection)) {
+            self.close_from(ctx, message.kind);
+        }
+    }
+}
+
+victim!(SessionSupervisor, ActorKind::Supervisor);
+
+/// Fails, or has one of its actors fail, in a test.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub(crate) struct StrikeChild {
+    pub(crate) actor: ActorKind,
+    pub(crate) strike: Strike,
+}
+
+impl Handler<StrikeChild> for SessionSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: StrikeChild, ctx: &mut Context<Self>) {
+        match message.actor {
+            ActorKind::Supervisor => strike(self, ctx, message.strike),
+            actor => self.children.strike(actor, message.strike),
         }
     }
 }
@@ -374,7 +326,7 @@ impl Drop for SessionSupervisor {
         let told = self.scope.connection();
         if !Arc::ptr_eq(&told, &self.connection) {
             // The application has renewed it, and this came before.
-            self.connection.close();
+            self.connection.members.close();
         }
         match self.exit.failure() {
             // The supervisor itself is what failed: the session closes.

@@ -8,26 +8,17 @@ use serde::Deserialize;
 use super::Signalling;
 use super::error::Refused;
 use super::sessions::find;
-use crate::chaos::{Fault, Moment};
-use crate::error::{ActorKind, Reason};
+use crate::api::chaos::{Fault, Moment};
+use crate::base::error::Reason;
+use crate::base::kind::ActorKind;
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
-    actor: Actor,
+    actor: String,
     fault: Kind,
     /// After so many messages of the actor's neighbours.
     #[serde(default)]
     after: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Actor {
-    Gatherer,
-    Ice,
-    Dtls,
-    Sctp,
-    Supervisor,
 }
 
 #[derive(Deserialize)]
@@ -48,12 +39,9 @@ pub(super) async fn inject(
         return Err(Refused::Forbidden);
     }
     let session = find(&signalling, &id)?;
-    let actor = match wanted.actor {
-        Actor::Gatherer => ActorKind::Gatherer,
-        Actor::Ice => ActorKind::Ice,
-        Actor::Dtls => ActorKind::Dtls,
-        Actor::Sctp => ActorKind::Sctp,
-        Actor::Supervisor => ActorKind::Supervisor,
+    let named = |kind: &ActorKind| kind.as_str() == wanted.actor;
+    let Some(actor) = ActorKind::all_and_supervisor().find(named) else {
+        return Err(Refused::UnknownActor);
     };
     let fault = match wanted.fault {
         Kind::Panic => Fault::Panic,

@@ -3,8 +3,8 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 
-use crate::runtime::OpenError;
-use crate::signalling::SignalError;
+use crate::api::signalling::SignalError;
+use crate::base::error::open::OpenError;
 
 /// How long a client is asked to stay away when it gets no session now, in seconds.
 const RETRY_AFTER: &str = "5";
@@ -22,6 +22,9 @@ pub(super) enum Refused {
     NotText,
     #[error("there is no such session: it has ended, or never was")]
     UnknownSession,
+    #[cfg(feature = "chaos")]
+    #[error("there is no actor of this name")]
+    UnknownActor,
     #[error("the session has changed meanwhile: its ETag is \"{current}\" now")]
     Stale { current: u64 },
     #[error("only operators may list the sessions: their ids are capabilities")]
@@ -39,6 +42,8 @@ impl ResponseError for Refused {
             Refused::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Refused::Unreadable(_) | Refused::NotText => StatusCode::BAD_REQUEST,
             Refused::UnknownSession => StatusCode::NOT_FOUND,
+            #[cfg(feature = "chaos")]
+            Refused::UnknownActor => StatusCode::BAD_REQUEST,
             Refused::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             Refused::Forbidden => StatusCode::FORBIDDEN,
             Refused::Open(OpenError::TooFast) => StatusCode::TOO_MANY_REQUESTS,

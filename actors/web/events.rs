@@ -6,19 +6,20 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, Path};
 use futures_util::stream;
+use proto::ice::{Candidate, SelectedPair};
 use serde_json::{Value, json};
 
 use super::Signalling;
 use super::error::Refused;
 use super::sessions::find;
-use crate::error::TransportError;
-use crate::event::{
-    DtlsTransportEvent, Event, EventStream, IceGathererEvent, IceTransportEvent,
-    SctpTransportEvent, SessionEvent,
-};
-use crate::proto::ice::{Candidate, SelectedPair};
-use crate::session::Session;
-use crate::state::SessionState;
+use crate::api::session::Session;
+use crate::base::error::TransportError;
+use crate::base::event::Event;
+use crate::base::kind::ActorKind;
+use crate::base::transport::gatherer::IceGathererEvent;
+use crate::base::transport::ice::IceTransportEvent;
+use crate::base::transport::session::{SessionEvent, SessionState};
+use crate::session::events::EventStream;
 
 /// A comment at this interval keeps proxies from closing a quiet stream, and notices readers that
 /// are gone.
@@ -111,28 +112,24 @@ fn snapshot(session: &Session, mid: Option<&str>) -> String {
 }
 
 fn render(event: Event, mid: Option<&str>) -> Option<String> {
-    use DtlsTransportEvent as Dtls;
-    use IceGathererEvent as Gatherer;
-    use IceTransportEvent as Ice;
-    use SctpTransportEvent as Sctp;
+    if let Some(new) = event.state_change() {
+        let transport = match event.actor() {
+            ActorKind::Supervisor => "session",
+            transport => transport.as_str(),
+        };
+        return Some(state(transport, new));
+    }
+    if let Some(why) = event.error() {
+        return Some(error(why));
+    }
     Some(match event {
-        Event::Gatherer(Gatherer::StateChange(s)) => state("gatherer", s.as_str()),
-        Event::Ice(Ice::StateChange(s)) => state("ice", s.as_str()),
-        Event::Dtls(Dtls::StateChange(s)) => state("dtls", s.as_str()),
-        Event::Sctp(Sctp::StateChange(s)) => state("sctp", s.as_str()),
-        Event::Session(SessionEvent::StateChange(s)) => state("session", s.as_str()),
-        Event::Gatherer(Gatherer::Error(e))
-        | Event::Ice(Ice::Error(e))
-        | Event::Dtls(Dtls::Error(e))
-        | Event::Sctp(Sctp::Error(e))
-        | Event::Session(SessionEvent::Error(e)) => error(&e),
-        Event::Gatherer(Gatherer::Candidate(found)) => candidate(found, mid),
-        Event::Gatherer(Gatherer::CandidateError(e)) => message(
+        Event::Gatherer(IceGathererEvent::Candidate(found)) => candidate(found, mid),
+        Event::Gatherer(IceGathererEvent::CandidateError(e)) => message(
             "candidateerror",
             &json!({ "url": e.url, "errorCode": e.code, "errorText": e.text }),
         ),
-        Event::Ice(Ice::SelectedPairChange(selected)) => pair(&selected),
-        Event::Ice(Ice::RestartNeeded) => message("icerestartneeded", &json!({})),
+        Event::Ice(IceTransportEvent::SelectedPairChange(selected)) => pair(&selected),
+        Event::Ice(IceTransportEvent::RestartNeeded) => message("icerestartneeded", &json!({})),
         _ => return None,
     })
 }

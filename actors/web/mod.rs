@@ -30,7 +30,8 @@ pub use operations::health;
 #[cfg(feature = "prometheus")]
 pub use operations::metrics;
 
-use crate::runtime::{OpenError, Runtime};
+use crate::api::runtime::Runtime;
+use crate::base::error::open::OpenError;
 
 /// Where [`Runtime::configure`] puts the sessions.
 const PREFIX: &str = "/rtc";
@@ -132,6 +133,25 @@ impl Signalling {
     }
 }
 
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/sessions")
+                .route(web::post().to(sessions::create))
+                .route(web::get().to(sessions::list)),
+        )
+        .service(
+            web::resource("/sessions/{id}")
+                .name("rtc_session")
+                .route(web::patch().to(sessions::trickle))
+                .route(web::delete().to(sessions::delete)),
+        )
+        .route("/sessions/{id}/events", web::get().to(events::stream))
+        .route("/sessions/{id}/stats", web::get().to(sessions::stats));
+    #[cfg(feature = "chaos")]
+    config.route("/sessions/{id}/chaos", web::post().to(chaos::inject));
+}
+
 struct Mounted {
     signalling: Signalling,
     prefix: String,
@@ -141,7 +161,7 @@ impl HttpServiceFactory for Mounted {
     fn register(self, config: &mut AppService) {
         web::scope(&self.prefix)
             .app_data(web::Data::new(self.signalling))
-            .configure(sessions::routes)
+            .configure(routes)
             .register(config);
     }
 }

@@ -3,7 +3,7 @@
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 
-use crate::runtime::Runtime;
+use crate::api::runtime::Runtime;
 
 /// `/healthz`, 200 while the process lives, and `/readyz`, 503 while it is draining.
 pub fn health(runtime: &Runtime) -> impl FnOnce(&mut ServiceConfig) + 'static {

@@ -1,42 +1,21 @@
 //! Sessions as HTTP resources.
 
 use actix_web::http::header::{self, EntityTag, IfMatch};
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::web::{self, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt;
+use proto::sdp::{MAX_DESCRIPTION_SIZE, MAX_FRAGMENT_SIZE};
 use serde::Serialize;
 
 use super::Signalling;
 use super::error::Refused;
-use crate::proto::sdp::{MAX_DESCRIPTION_SIZE, MAX_FRAGMENT_SIZE};
-use crate::scope::GatherOptions;
-use crate::session::{Session, SessionId};
-use crate::signalling::Trickled;
+use crate::api::session::Session;
+use crate::api::signalling::Trickled;
+use crate::base::id::SessionId;
+use crate::base::options::SessionOptions;
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
-
-pub(super) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(
-            web::resource("/sessions")
-                .route(web::post().to(create))
-                .route(web::get().to(list)),
-        )
-        .service(
-            web::resource("/sessions/{id}")
-                .name("rtc_session")
-                .route(web::patch().to(trickle))
-                .route(web::delete().to(delete)),
-        )
-        .route(
-            "/sessions/{id}/events",
-            web::get().to(super::events::stream),
-        )
-        .route("/sessions/{id}/stats", web::get().to(stats));
-    #[cfg(feature = "chaos")]
-    config.route("/sessions/{id}/chaos", web::post().to(super::chaos::inject));
-}
 
 /// The session of a location.
 pub(super) fn find(signalling: &Signalling, id: &str) -> Result<Session, Refused> {
@@ -47,14 +26,14 @@ pub(super) fn find(signalling: &Signalling, id: &str) -> Result<Session, Refused
         .ok_or(Refused::UnknownSession)
 }
 
-async fn create(
+pub(super) async fn create(
     signalling: Data<Signalling>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refused> {
     signalling.admit(&request)?;
     let offer = text(&request, payload, SDP, MAX_DESCRIPTION_SIZE).await?;
-    let session = signalling.runtime.session(GatherOptions::default())?;
+    let session = signalling.runtime.session(SessionOptions::default())?;
     let answer = match session.accept(&offer).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -72,7 +51,7 @@ async fn create(
         .body(answer))
 }
 
-async fn trickle(
+pub(super) async fn trickle(
     signalling: Data<Signalling>,
     request: HttpRequest,
     id: Path<String>,
@@ -104,13 +83,19 @@ async fn trickle(
     })
 }
 
-async fn delete(signalling: Data<Signalling>, id: Path<String>) -> Result<HttpResponse, Refused> {
+pub(super) async fn delete(
+    signalling: Data<Signalling>,
+    id: Path<String>,
+) -> Result<HttpResponse, Refused> {
     let session = find(&signalling, &id)?;
     session.close().await;
     Ok(HttpResponse::Ok().finish())
 }
 
-async fn stats(signalling: Data<Signalling>, id: Path<String>) -> Result<HttpResponse, Refused> {
+pub(super) async fn stats(
+    signalling: Data<Signalling>,
+    id: Path<String>,
+) -> Result<HttpResponse, Refused> {
     let session = find(&signalling, &id)?;
     Ok(HttpResponse::Ok().json(session.stats().await))
 }
@@ -122,7 +107,10 @@ struct Listed {
     state: &'static str,
 }
 
-async fn list(signalling: Data<Signalling>, request: HttpRequest) -> Result<HttpResponse, Refused> {
+pub(super) async fn list(
+    signalling: Data<Signalling>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refused> {
     if !signalling.allows(&request) {
         return Err(Refused::Forbidden);
     }

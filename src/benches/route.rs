@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use actix_rtc_proto::demux::Kind;
 use actix_rtc_proto::net::Path;
 use actix_rtc_proto::random::Random;
 use actix_rtc_proto::route::{Asker, Routes, Tables};
@@ -62,19 +63,25 @@ fn look_ups(c: &mut Criterion) {
     group.bench_function("DTLS by address", |b| {
         b.iter(|| {
             let session = next.next().unwrap_or(0);
-            let found = routes.route(remote(session), black_box(&record));
+            let found = routes.route(Kind::Dtls, remote(session), black_box(&record));
             assert_eq!(found, Ok((session, Asker::Agent)));
         });
     });
     let stranger = SocketAddr::from((Ipv4Addr::new(203, 0, 113, 1), 1));
     group.bench_function("DTLS from a stranger", |b| {
-        b.iter(|| assert!(routes.route(stranger, black_box(&record)).is_err()));
+        b.iter(|| {
+            assert!(
+                routes
+                    .route(Kind::Dtls, stranger, black_box(&record))
+                    .is_err()
+            )
+        });
     });
     let checks: Vec<Bytes> = (0..SESSIONS).map(check).collect();
     group.bench_function("STUN request by username fragment", |b| {
         b.iter(|| {
             let session = next.next().unwrap_or(0);
-            let found = routes.route(stranger, black_box(&checks[session as usize]));
+            let found = routes.route(Kind::Stun, stranger, black_box(&checks[session as usize]));
             assert_eq!(found, Ok((session, Asker::Agent)));
         });
     });
@@ -85,7 +92,7 @@ fn look_ups(c: &mut Criterion) {
         b.iter(|| {
             let session = next.next().unwrap_or(0);
             routes.expect(now, session, Asker::Agent, id, remote(session));
-            let found = routes.route(remote(session), black_box(&response));
+            let found = routes.route(Kind::Stun, remote(session), black_box(&response));
             assert_eq!(found, Ok((session, Asker::Agent)));
         });
     });

@@ -5,7 +5,7 @@ use dimpl::{Dtls, Output};
 
 use super::testkit::*;
 use super::*;
-use crate::Machine;
+use crate::machine::Machine;
 
 const PAYLOAD: [u8; 1_150] = [7; 1_150];
 /// As many as leave in one segmented send.

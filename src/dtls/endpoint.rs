@@ -10,10 +10,11 @@ use super::inbox::Inbox;
 use super::live::{End, Facts, Live, Out};
 use super::rejection::Rejection;
 use super::{
-    AlertDescription, Certificate, Config, Counters, ExportError, FailureReason, Fingerprint,
-    FingerprintSet, Role, SendError, SrtpKeyingMaterial, StartError, Version, cipher_suite_name,
+    AlertDescription, Certificate, Config, Counters, Event, ExportError, Fingerprint,
+    FingerprintSet, Role, SendError, SrtpKeyingMaterial, StartError, State, Version,
+    cipher_suite_name,
 };
-use crate::Machine;
+use crate::machine::Machine;
 use crate::net::{Coalescer, Segments};
 use crate::timer::{Clock, due};
 
@@ -43,48 +44,6 @@ struct Over {
     role: Option<Role>,
     facts: Facts,
     rejection: Option<Rejection>,
-}
-
-/// The state of an endpoint, with the names of W3C's `RTCDtlsTransportState`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Not started.
-    New,
-    /// In the handshake.
-    Connecting,
-    /// The handshake is complete and the peer's certificate is the expected one.
-    Connected,
-    /// Closed by either side.
-    Closed,
-    /// Failed; [`Event::Failed`] said why.
-    Failed,
-}
-
-impl State {
-    /// W3C's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::New => "new",
-            State::Connecting => "connecting",
-            State::Connected => "connected",
-            State::Closed => "closed",
-            State::Failed => "failed",
-        }
-    }
-}
-
-/// What an endpoint tells its owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The handshake is complete and the peer is who it should be. What it brought to light can be
-    /// asked of the endpoint from now on.
-    Connected,
-    /// The payload of one record. All payloads of one drain are slices of one buffer.
-    ApplicationData(Bytes),
-    /// The connection failed; nothing follows.
-    Failed(FailureReason),
-    /// The peer closed the connection; nothing follows.
-    Closed,
 }
 
 impl Endpoint {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::super::testkit::*;
 use super::super::{HashAlgorithm, SrtpProfile, Versions, WallClock};
 use super::*;
+use crate::dtls::FailureReason;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

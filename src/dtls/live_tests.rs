@@ -1,7 +1,7 @@
 use super::super::testkit::*;
 use super::super::{State, Versions};
 use super::*;
-use crate::Machine;
+use crate::machine::Machine;
 
 const SECOND: Duration = Duration::from_secs(1);
 

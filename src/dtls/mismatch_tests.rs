@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::testkit::*;
 use super::*;
-use crate::Machine;
+use crate::machine::Machine;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -8,7 +8,7 @@
 //! 2. [`Endpoint::start`] with the [`Role`] and the peer's [`Fingerprint`]s, once the transport
 //!    below can carry data: the handshake deadline runs from here.
 //! 3. [`Endpoint::handle_datagram`], [`Endpoint::send`], [`Endpoint::close`], each followed by the
-//!    drain of [`Machine`](crate::Machine).
+//!    drain of [`Machine`](crate::machine::Machine).
 //!
 //! # Verification before belief
 //!
@@ -39,6 +39,7 @@ mod early;
 mod endpoint;
 mod engine;
 mod error;
+mod event;
 mod fingerprint;
 mod inbox;
 mod live;
@@ -52,8 +53,9 @@ pub use certificate::{Certificate, CertificateError, KeyType};
 pub use config::{Config, Versions, WallClock};
 pub use counters::Counters;
 pub use early::EarlyBuffer;
-pub use endpoint::{Endpoint, Event, State};
+pub use endpoint::Endpoint;
 pub use error::{ExportError, FailureReason, SendError, StartError};
+pub use event::{Event, State};
 pub use fingerprint::{
     Fingerprint, FingerprintError, FingerprintSet, HashAlgorithm, MAX_FINGERPRINTS,
 };

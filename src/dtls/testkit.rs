@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::*;
-use crate::Machine;
+use crate::machine::Machine;
 use crate::random::Random;
 
 pub(super) const CLIENT: usize = 0;

@@ -6,6 +6,9 @@ use thiserror::Error;
 
 use crate::net::{Protocol, canonical};
 
+/// More sockets than this are refused: each costs a transaction with every server.
+pub const MAX_BASES: usize = 32;
+
 /// More announced addresses for one socket are refused: each becomes a candidate that the peer
 /// must check.
 pub const MAX_ANNOUNCED: usize = 8;
@@ -168,8 +171,8 @@ pub enum BaseError {
         /// The socket's address.
         address: SocketAddr,
     },
-    /// There are more than [`MAX_BASES`](super::MAX_BASES) sockets.
-    #[error("more than {} sockets", super::MAX_BASES)]
+    /// There are more than [`MAX_BASES`] sockets.
+    #[error("more than {} sockets", MAX_BASES)]
     TooManyBases,
     /// The same socket twice.
     #[error("{address} was added before")]

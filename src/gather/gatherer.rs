@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use super::allocation::{Allocations, Ended, Stage};
-use super::base::{Base, BaseError};
+use super::base::{Base, BaseError, MAX_BASES};
 use super::binding::{Bindings, Handled};
 use super::config::{Config, Policy};
 use super::counters::Counters;
@@ -15,15 +15,12 @@ use super::event::{
 };
 use super::job::{Addresses, Job, Server};
 use super::server::{IceServer, StartError};
-use crate::Machine;
+use crate::machine::Machine;
 use crate::net::{Path, Protocol, canonical};
 use crate::random::Random;
 use crate::stun::TransactionId;
 use crate::timer::{Clock, earlier};
 use crate::turn::Failure;
-
-/// More sockets than this are refused: each costs a transaction with every server.
-pub const MAX_BASES: usize = 32;
 
 /// Of all the addresses that a name has, this many are used: the rest are alternatives that nobody
 /// would wait for.

@@ -38,13 +38,13 @@ mod retry;
 mod server;
 mod url;
 
-pub use base::{ACTIVE_PORT, Base, BaseError, MAX_ANNOUNCED};
+pub use base::{ACTIVE_PORT, Base, BaseError, MAX_ANNOUNCED, MAX_BASES};
 pub use config::{Config, Policy, Preferences};
 pub use counters::Counters;
 pub use event::{
     Allocation, AllocationId, Event, FailureReason, Gathered, GatheredKind, Lookup, LookupError,
     LookupId, ServerFailed, State, Transmit,
 };
-pub use gatherer::{Gatherer, MAX_ADDRESSES, MAX_ATTEMPTS, MAX_BASES, MAX_CANDIDATES};
+pub use gatherer::{Gatherer, MAX_ADDRESSES, MAX_ATTEMPTS, MAX_CANDIDATES};
 pub use server::{IceServer, MAX_URLS, MAX_USERNAME_LEN, ServerError, StartError};
 pub use url::{Host, MAX_URL_LEN, Scheme, ServerUrl, Transport, UrlError};

@@ -2,7 +2,7 @@
 //! whether it still does.
 //!
 //! [`Agent`] is one side of one session, with one data stream of one component. It is a
-//! [`Machine`](crate::Machine): whoever owns it carries datagrams between it and sockets.
+//! [`Machine`](crate::machine::Machine): whoever owns it carries datagrams between it and sockets.
 //!
 //! The life of an agent:
 //!

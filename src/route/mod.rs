@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 pub use held::{Claim, Held};
 pub use store::{OneThread, Store, Table, Tables};
 
-use crate::demux::{Kind, classify};
+use crate::demux::Kind;
 use crate::net::Path;
 use crate::stun::{self, Class, TransactionId};
 
@@ -296,10 +296,15 @@ impl<Id: Copy + Eq + Hash + Debug, S: Store> Routes<Id, S> {
         }
     }
 
-    /// Whose datagram it is. A response ends its transaction.
-    pub fn route(&mut self, from: SocketAddr, datagram: &[u8]) -> Result<(Id, Asker), Miss> {
-        match classify(datagram) {
-            Some(Kind::Stun) => {
+    /// Whose a datagram of this kind is. A response ends its transaction.
+    pub fn route(
+        &mut self,
+        kind: Kind,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(Id, Asker), Miss> {
+        match kind {
+            Kind::Stun => {
                 let header = stun::peek(datagram).ok_or(Miss::Garbage)?;
                 match header.class {
                     Class::Request => stun::local_ufrag(datagram)
@@ -312,8 +317,8 @@ impl<Id: Copy + Eq + Hash + Debug, S: Store> Routes<Id, S> {
                     Class::Indication => self.by_address(from),
                 }
             }
-            Some(Kind::Dtls | Kind::Rtp) => self.by_address(from),
-            Some(Kind::TurnChannel) | None => Err(Miss::Garbage),
+            Kind::Dtls | Kind::Rtp => self.by_address(from),
+            Kind::TurnChannel => Err(Miss::Garbage),
         }
     }
 

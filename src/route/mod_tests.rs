@@ -1,8 +1,19 @@
 use super::*;
+use crate::demux::classify;
 use crate::ice::Config;
 use crate::random::Random;
 use crate::stun::binding::{self, Check, RoleClaim};
 use crate::stun::{Builder, Header, Key};
+
+/// Classified, as whoever read it has done, and routed.
+fn route(
+    routes: &mut Routes<u32>,
+    from: SocketAddr,
+    datagram: &[u8],
+) -> Result<(u32, Asker), Miss> {
+    let kind = classify(datagram).ok_or(Miss::Garbage)?;
+    routes.route(kind, from, datagram)
+}
 
 const A: u32 = 1;
 const B: u32 = 2;
@@ -67,15 +78,21 @@ fn a_request_goes_by_its_username_fragment_never_by_its_address() {
     assert!(routes.add_ufrag(B, "bbbb"));
     routes.answered(start(), A, path(PEER));
     let from = addr(PEER);
-    assert_eq!(routes.route(from, &request("aaaa")), Ok((A, Asker::Agent)));
-    assert_eq!(routes.route(from, &request("bbbb")), Ok((B, Asker::Agent)));
     assert_eq!(
-        routes.route(from, &request("cccc")),
+        route(&mut routes, from, &request("aaaa")),
+        Ok((A, Asker::Agent))
+    );
+    assert_eq!(
+        route(&mut routes, from, &request("bbbb")),
+        Ok((B, Asker::Agent))
+    );
+    assert_eq!(
+        route(&mut routes, from, &request("cccc")),
         Err(Miss::UnknownUfrag)
     );
     assert_eq!(routes.by_ufrag(b"bbbb"), Some(B));
     let nameless = binding::discovery(id(1));
-    assert_eq!(routes.route(from, &nameless), Err(Miss::UnknownUfrag));
+    assert_eq!(route(&mut routes, from, &nameless), Err(Miss::UnknownUfrag));
 }
 
 #[test]
@@ -111,22 +128,25 @@ fn a_response_goes_to_who_asked_and_only_from_where_was_asked() {
     routes.answered(now, A, path("203.0.113.66:1"));
     for elsewhere in ["203.0.113.66:1", "198.51.100.7:40001", "198.51.100.8:40000"] {
         assert_eq!(
-            routes.route(addr(elsewhere), &response(1)),
+            route(&mut routes, addr(elsewhere), &response(1)),
             Err(Miss::WrongSource)
         );
     }
     assert_eq!(
-        routes.route(addr(PEER), &response(1)),
+        route(&mut routes, addr(PEER), &response(1)),
         Ok((A, Asker::Agent))
     );
-    assert_eq!(routes.route(server, &response(2)), Ok((B, Asker::Gatherer)));
+    assert_eq!(
+        route(&mut routes, server, &response(2)),
+        Ok((B, Asker::Gatherer))
+    );
     // Once.
     assert_eq!(
-        routes.route(addr(PEER), &response(1)),
+        route(&mut routes, addr(PEER), &response(1)),
         Err(Miss::UnknownTransaction)
     );
     assert_eq!(
-        routes.route(addr(PEER), &response(3)),
+        route(&mut routes, addr(PEER), &response(3)),
         Err(Miss::UnknownTransaction)
     );
 }
@@ -139,7 +159,7 @@ fn nobody_takes_a_transaction_of_another_session() {
     routes.expect(now, B, Asker::Agent, id(1), addr("203.0.113.66:1"));
     routes.leave(B);
     assert_eq!(
-        routes.route(addr(PEER), &response(1)),
+        route(&mut routes, addr(PEER), &response(1)),
         Ok((A, Asker::Agent))
     );
 }
@@ -154,10 +174,10 @@ fn transactions_are_bounded_in_number_and_age() {
     }
     assert_eq!(routes.sizes().transactions, TRANSACTIONS);
     assert_eq!(
-        routes.route(addr(PEER), &response(0)),
+        route(&mut routes, addr(PEER), &response(0)),
         Err(Miss::UnknownTransaction)
     );
-    assert!(routes.route(addr(PEER), &response(1)).is_ok());
+    assert!(route(&mut routes, addr(PEER), &response(1)).is_ok());
     let later = now + TRANSACTION_LIFETIME;
     routes.expect(later, A, Asker::Agent, id(1000), addr(PEER));
     assert_eq!(routes.sizes().transactions, 1);
@@ -175,14 +195,17 @@ fn dtls_rtp_and_indications_go_by_the_exact_address() {
     };
     let indication = Builder::new(header).fingerprint().build();
     for datagram in [DTLS, RTP, &*indication] {
-        assert_eq!(routes.route(addr(PEER), datagram), Ok((A, Asker::Agent)));
+        assert_eq!(
+            route(&mut routes, addr(PEER), datagram),
+            Ok((A, Asker::Agent))
+        );
         for other in ["198.51.100.7:40001", "198.51.100.8:40000", "[::1]:40000"] {
-            let route = routes.route(addr(other), datagram);
+            let route = route(&mut routes, addr(other), datagram);
             assert_eq!(route, Err(Miss::UnknownAddress), "{other}");
         }
     }
     for garbage in [&[][..], &[70, 0, 0, 0], &[200; 20], &[0; 20], &[0; 3]] {
-        assert_eq!(routes.route(addr(PEER), garbage), Err(Miss::Garbage));
+        assert_eq!(route(&mut routes, addr(PEER), garbage), Err(Miss::Garbage));
     }
 }
 
@@ -199,7 +222,7 @@ fn an_address_in_use_is_not_taken_by_who_is_entitled_to_it_as_well() {
         let now = now + Duration::from_secs(seconds);
         assert_eq!(routes.answered(now, A, path(PEER)), Claim::Held);
         assert_eq!(routes.answered(now, B, path(PEER)), Claim::Taken);
-        assert_eq!(routes.route(addr(PEER), DTLS), Ok((A, Asker::Agent)));
+        assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((A, Asker::Agent)));
     }
 }
 
@@ -213,13 +236,13 @@ fn an_address_moves_once_consent_has_lapsed_and_the_newcomer_was_answered() {
     assert_eq!(routes.answered(before, B, path(PEER)), Claim::Taken);
     // To be heard is not enough, not even then.
     assert_eq!(routes.authenticated(lapsed, B, path(PEER)), Claim::Taken);
-    assert_eq!(routes.route(addr(PEER), DTLS), Ok((A, Asker::Agent)));
+    assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((A, Asker::Agent)));
     assert_eq!(routes.answered(lapsed, B, path(PEER)), Claim::Moved);
-    assert_eq!(routes.route(addr(PEER), DTLS), Ok((B, Asker::Agent)));
+    assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((B, Asker::Agent)));
     // What A does with it now is nothing to B.
     assert_eq!(routes.authenticated(lapsed, A, path(PEER)), Claim::Taken);
     routes.release(A, path(PEER));
-    assert_eq!(routes.route(addr(PEER), DTLS), Ok((B, Asker::Agent)));
+    assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((B, Asker::Agent)));
     routes.leave(A);
     routes.leave(B);
     assert_eq!(routes.sizes(), Sizes::default());
@@ -234,7 +257,7 @@ fn an_address_that_never_answered_keeps_nobody_out() {
     assert_eq!(routes.authenticated(now, B, path(PEER)), Claim::Taken);
     assert_eq!(routes.answered(now, B, path(PEER)), Claim::Moved);
     assert_eq!(routes.authenticated(now, A, path(PEER)), Claim::Taken);
-    assert_eq!(routes.route(addr(PEER), DTLS), Ok((B, Asker::Agent)));
+    assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((B, Asker::Agent)));
 }
 
 #[test]
@@ -256,11 +279,11 @@ fn who_waits_gets_what_is_let_go() {
         } else {
             routes.release(A, path(PEER));
         }
-        assert_eq!(routes.route(addr(PEER), DTLS), Ok((B, Asker::Agent)));
+        assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((B, Asker::Agent)));
         // The answer counts.
         assert_eq!(routes.answered(now, C, path(PEER)), Claim::Taken);
         routes.leave(B);
-        assert_eq!(routes.route(addr(PEER), DTLS), Ok((C, Asker::Agent)));
+        assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((C, Asker::Agent)));
         routes.leave(C);
         routes.leave(A);
         assert_eq!(routes.sizes(), Sizes::default());
@@ -294,20 +317,29 @@ fn a_session_has_eight_addresses_and_keeps_those_that_answer() {
     routes.authenticated(now, B, peer(0));
     routes.authenticated(now, A, peer(100));
     assert_eq!(routes.sizes().addresses, ADDRESSES + 1);
-    assert_eq!(routes.route(peer(0).remote, DTLS), Ok((B, Asker::Agent)));
+    assert_eq!(
+        route(&mut routes, peer(0).remote, DTLS),
+        Ok((B, Asker::Agent))
+    );
     routes.authenticated(now, A, peer(101));
     assert_eq!(
-        routes.route(peer(100).remote, DTLS),
+        route(&mut routes, peer(100).remote, DTLS),
         Err(Miss::UnknownAddress)
     );
     for n in 1..ADDRESSES {
-        assert_eq!(routes.route(peer(n).remote, DTLS), Ok((A, Asker::Agent)));
+        assert_eq!(
+            route(&mut routes, peer(n).remote, DTLS),
+            Ok((A, Asker::Agent))
+        );
     }
     for n in 0..10_000 {
         routes.authenticated(now, A, peer(200 + n));
     }
     assert_eq!(routes.sizes().addresses, ADDRESSES + 1);
-    assert_eq!(routes.route(peer(7).remote, DTLS), Ok((A, Asker::Agent)));
+    assert_eq!(
+        route(&mut routes, peer(7).remote, DTLS),
+        Ok((A, Asker::Agent))
+    );
 }
 
 #[test]
@@ -317,7 +349,7 @@ fn two_addresses_of_ours_share_one_of_the_peer() {
     routes.authenticated(start(), A, path(PEER));
     routes.authenticated(start(), A, other);
     routes.release(A, path(PEER));
-    assert_eq!(routes.route(addr(PEER), DTLS), Ok((A, Asker::Agent)));
+    assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((A, Asker::Agent)));
     routes.release(A, other);
     assert_eq!(routes.sizes().addresses, 0);
 }
@@ -347,14 +379,14 @@ fn many_sessions_leave_nothing_behind() {
             );
             routes.answered(now, *n, remote(*n));
             if round == 1 {
-                assert_eq!(routes.route(addr(PEER), DTLS), Ok((*n, Asker::Agent)));
+                assert_eq!(route(&mut routes, addr(PEER), DTLS), Ok((*n, Asker::Agent)));
                 routes.leave(*n);
             }
         }
         if round == 0 {
             for n in &ids {
                 let from = remote(*n).remote;
-                assert_eq!(routes.route(from, DTLS), Ok((*n, Asker::Agent)));
+                assert_eq!(route(&mut routes, from, DTLS), Ok((*n, Asker::Agent)));
             }
         }
         for n in &ids {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::wire::packet;
 use super::{Association, ChannelId, ChannelOptions, Config, Event, Message, SendError};
-use crate::Machine;
+use crate::machine::Machine;
 use crate::random::Random;
 
 /// What DTLS, UDP and IP add to a packet on the wire.

@@ -17,7 +17,7 @@ use super::message::{self, Request};
 use super::output::{Framing, Output};
 use super::peers::{Peers, Renew};
 use super::transaction::Transaction;
-use crate::Machine;
+use crate::machine::Machine;
 use crate::net::{Segments, canonical};
 use crate::random::Random;
 use crate::stun::TransactionId;

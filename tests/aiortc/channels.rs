@@ -144,7 +144,7 @@ fn every_reliability_256_kib_and_the_reset_of_streams(opened_by_us: bool) {
     }
     wait(session.close());
     peer.end();
-    assert!(rtc.shutdown(WITHIN));
+    assert!(wait(rtc.shutdown(WITHIN)));
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn channels_that_both_sides_open_by_themselves_with_aiortc() {
     }
     wait(session.close());
     peer.end();
-    assert!(rtc.shutdown(WITHIN));
+    assert!(wait(rtc.shutdown(WITHIN)));
 }
 
 #[test]
@@ -208,5 +208,5 @@ fn streams_that_were_reset_are_used_again_with_aiortc() {
     assert_eq!(ids, others.repeat(4));
     wait(session.close());
     peer.end();
-    assert!(rtc.shutdown(WITHIN));
+    assert!(wait(rtc.shutdown(WITHIN)));
 }

@@ -284,5 +284,5 @@ fn every_reliability_keeps_its_promise_with_aiortc_while_datagrams_are_lost() {
     assert_eq!(ended, None);
     wait(session.close());
     peer.end();
-    assert!(rtc.shutdown(WITHIN));
+    assert!(wait(rtc.shutdown(WITHIN)));
 }

@@ -11,7 +11,7 @@ mod loss;
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, DtlsEngine, GatherOptions, Message, Runtime, Session,
+    Config, DataChannel, DataChannelOptions, DtlsEngine, Message, Runtime, Session, SessionOptions,
     SessionState,
 };
 use answerer::Answerer;
@@ -56,7 +56,7 @@ fn connect_through(
     rtc: &Runtime,
     mut path: impl FnMut(String) -> String,
 ) -> (Session, DataChannel) {
-    let session = rtc.session(GatherOptions::default()).unwrap();
+    let session = rtc.session(SessionOptions::default()).unwrap();
     let offer = path(wait(session.offer()).unwrap());
     peer.say(&json!({ "offer": offer }));
     let answer = peer.until("answer", |line| line["answer"].is_string());
@@ -117,7 +117,7 @@ fn every_kind_of_message_comes_back_and_close_closes_both_sides(engine: DtlsEngi
         peer.until_state(of, "closed");
     }
     peer.end();
-    assert!(rtc.shutdown(WITHIN));
+    assert!(wait(rtc.shutdown(WITHIN)));
 }
 
 #[test]
@@ -147,5 +147,5 @@ fn aiortc_closes_and_so_do_we() {
     assert_eq!(session.state(), SessionState::Closed);
     assert_eq!(session.failure(), None, "a goodbye is no failure");
     peer.end();
-    assert!(rtc.shutdown(WITHIN));
+    assert!(wait(rtc.shutdown(WITHIN)));
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use actix_rtc::chaos::{Fault, Moment, WorkerFault};
 use actix_rtc::{
-    ActorKind, Config, DataChannel, DataChannelOptions, GatherOptions, IceServer, Message,
-    RestartPolicy, Runtime, Session, UdpMode,
+    ActorKind, Config, DataChannel, DataChannelOptions, IceServer, Message, RestartPolicy, Runtime,
+    Session, SessionOptions, UdpMode,
 };
 use actix_web::{App, HttpResponse, HttpServer, web};
 
@@ -37,16 +37,13 @@ async fn echo(channel: DataChannel) {
     }
 }
 
-fn own_sockets() -> GatherOptions {
-    GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    }
+fn own_sockets() -> SessionOptions {
+    SessionOptions::default().own_sockets(true)
 }
 
 impl State {
     async fn pair(&self) -> Result<(Session, Session, DataChannel), Box<dyn std::error::Error>> {
-        let answerer = self.rtc.session(GatherOptions::default())?;
+        let answerer = self.rtc.session(SessionOptions::default())?;
         let offerer = self.rtc.session(own_sockets())?;
         let answer = answerer.accept(&offerer.offer().await?).await?;
         offerer.set_answer(&answer).await?;
@@ -119,7 +116,7 @@ impl State {
     async fn wrong_fingerprints(&self) -> Outcome {
         for _ in 0..24 {
             let offerer = self.rtc.session(own_sockets())?;
-            let answerer = self.rtc.session(GatherOptions::default())?;
+            let answerer = self.rtc.session(SessionOptions::default())?;
             let offer = offerer.offer().await?;
             let line = offer.lines().find(|l| l.starts_with("a=fingerprint:"));
             let wrong = format!("a=fingerprint:sha-256 {}", ["00"; 32].join(":"));
@@ -136,7 +133,7 @@ impl State {
     async fn nobody(&self) -> Outcome {
         let mut waiting = Vec::new();
         for _ in 0..16 {
-            let session = self.rtc.session(GatherOptions::default())?;
+            let session = self.rtc.session(SessionOptions::default())?;
             session.accept(NOBODY).await?;
             waiting.push(session);
         }

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test uses its part of it")]
 
 use actix_rtc::{
-    Config, DataChannel, DataChannelOptions, GatherOptions, Message, Runtime, Session, UdpMode,
+    Config, DataChannel, DataChannelOptions, Message, Runtime, Session, SessionOptions, UdpMode,
 };
 
 use super::time_limit::within;
@@ -27,11 +27,8 @@ pub(crate) fn start(config: Config) -> Runtime {
 }
 
 /// Two mux ports share one pair of addresses: who dials has sockets of its own.
-pub(crate) fn dialling() -> GatherOptions {
-    GatherOptions {
-        own_sockets: true,
-        ..GatherOptions::default()
-    }
+pub(crate) fn dialling() -> SessionOptions {
+    SessionOptions::default().own_sockets(true)
 }
 
 /// Exchanges descriptions.

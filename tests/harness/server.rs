@@ -91,7 +91,13 @@ impl Drop for Server {
         // The command is sent now; its future only waits.
         drop(self.handle.stop(false));
         let ended = self.thread.take().map(JoinHandle::join);
-        let stopped = self.rtc.shutdown(LIMIT);
+        // Not here: this may be a thread of a runtime, which must not block on another.
+        let rtc = self.rtc.clone();
+        let stopped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(rtc.shutdown(LIMIT))
+        });
+        let stopped = stopped.join().unwrap_or(false);
         if !std::thread::panicking() {
             assert!(
                 matches!(ended, Some(Ok(Ok(())))),

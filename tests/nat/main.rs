@@ -23,7 +23,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use actix_rtc::proto::ice::CandidateType;
-use actix_rtc::{Config, DataChannelOptions, GatherOptions, IceServer, Message, Runtime, Session};
+use actix_rtc::{Config, DataChannelOptions, IceServer, Message, Runtime, Session, SessionOptions};
 use coturn::Coturn;
 use namespace::Namespace;
 use tokio::sync::oneshot;
@@ -107,10 +107,7 @@ impl World {
     ) -> [T; 2] {
         let (offer, to_answerer) = oneshot::channel::<String>();
         let (answer, to_offerer) = oneshot::channel::<String>();
-        let options = || GatherOptions {
-            ice_servers: Some(servers.to_vec()),
-            ..GatherOptions::default()
-        };
+        let options = || SessionOptions::default().ice_servers(servers.to_vec());
         let (look, options) = (&look, &options);
         let [a, b] = &self.hosts;
         let (ended, end) = mpsc::channel::<()>();

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use actix_rtc::chaos::Fault;
 use actix_rtc::{
-    DataChannel, DtlsTransportEvent, Event, EventStream, GatherOptions, IceGathererEvent,
-    IceTransportEvent, Message, Reason, Runtime, SctpTransportEvent, Session, SessionEvent,
-    Trickled,
+    DataChannel, DtlsTransportEvent, Event, EventStream, IceGathererEvent, IceTransportEvent,
+    Message, Reason, Runtime, SctpTransportEvent, Session, SessionEvent, SessionOptions, Trickled,
 };
 
 use crate::pair::{channel, connect, dialling};
@@ -37,7 +36,7 @@ impl Pair {
     pub(crate) fn new(rtc: &Runtime) -> Pair {
         Pair {
             dialler: rtc.session(dialling()).unwrap(),
-            answerer: rtc.session(GatherOptions::default()).unwrap(),
+            answerer: rtc.session(SessionOptions::default()).unwrap(),
         }
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, Config, Event, GatherOptions, IceCandidate, IceTransportEvent, Session,
-    SessionEvent, TransportEvent,
+    ActorKind, Config, Event, IceCandidate, IceTransportEvent, Session, SessionEvent,
+    SessionOptions, TransportEvent,
 };
 
 use crate::bed::Pair;
@@ -79,7 +79,7 @@ fn listen(on: &Arbiter, go: Option<mpsc::Receiver<()>>) -> (Addr<Listener>, mpsc
 #[actix::test]
 async fn a_subscriber_that_is_gone_is_counted_once() {
     let bed = Measured::start(config(1));
-    let session = bed.rtc.session(GatherOptions::default()).unwrap();
+    let session = bed.rtc.session(SessionOptions::default()).unwrap();
     let arbiter = Arbiter::new();
     let (stays, heard) = listen(&arbiter, None);
     let (goes, _) = listen(&arbiter, None);
@@ -108,7 +108,7 @@ async fn a_subscriber_that_is_gone_is_counted_once() {
 async fn an_actor_that_is_too_slow_is_told_how_much_it_has_missed_and_that_is_counted() {
     const EVENTS: usize = 200;
     let bed = Measured::start(config(1));
-    let session = bed.rtc.session(GatherOptions::default()).unwrap();
+    let session = bed.rtc.session(SessionOptions::default()).unwrap();
     let arbiter = Arbiter::new();
     let (go, wait) = mpsc::channel();
     let (slow, heard) = listen(&arbiter, Some(wait));
@@ -140,7 +140,7 @@ async fn an_actor_that_is_too_slow_is_told_how_much_it_has_missed_and_that_is_co
 #[tokio::test]
 async fn a_stream_that_is_not_read_is_told_how_much_it_has_missed_and_that_is_counted() {
     let bed = Measured::start(config(1));
-    let session = bed.rtc.session(GatherOptions::default()).unwrap();
+    let session = bed.rtc.session(SessionOptions::default()).unwrap();
     let mut unread = session.events();
     // So many wait for a slow reader.
     let kept = 256;
@@ -169,7 +169,7 @@ async fn the_ends_of_actors_whose_supervisor_is_gone_are_counted() {
         pair.connect().await;
         pair.close().await;
         assert_eq!(bed.value(ORPHAN), f64::from(round) * 4.0);
-        let session = bed.rtc.session(GatherOptions::default()).unwrap();
+        let session = bed.rtc.session(SessionOptions::default()).unwrap();
         session.inject(ActorKind::Supervisor, Fault::Panic, Moment::Now);
         within(session.closed()).await;
         bed.until(ORPHAN, f64::from(round + 1) * 4.0).await;
@@ -188,7 +188,7 @@ async fn a_worker_that_is_blocked_lags_and_the_others_do_not() {
     let far = start(config(1));
     let pair = || Pair {
         dialler: far.session(dialling()).unwrap(),
-        answerer: bed.rtc.session(GatherOptions::default()).unwrap(),
+        answerer: bed.rtc.session(SessionOptions::default()).unwrap(),
     };
     // The least loaded worker gets the next one, the first where they are equal.
     let pairs = [pair(), pair()];

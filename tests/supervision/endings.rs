@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, Config, DataChannelOptions, GatherOptions, Message, Reason, SctpTransportState,
+    ActorKind, Config, DataChannelOptions, Message, Reason, SctpTransportState, SessionOptions,
 };
 
 use crate::bed::{Heard, Neighbours, Pair, same};
@@ -48,7 +48,7 @@ async fn restart_budgets_are_configured_by_kind_of_actor() {
     config.gatherer_restart.backoff = Duration::from_millis(1);
     config.ice_restart.max_restarts = 0;
     let rtc = start(config);
-    let session = rtc.session(GatherOptions::default()).unwrap();
+    let session = rtc.session(SessionOptions::default()).unwrap();
     let mut heard = Heard::of(&session);
     session.inject(ActorKind::Gatherer, Fault::Panic, Moment::Now);
     assert_eq!(heard.take(1).await, ["gatherer error panic"]);
@@ -63,7 +63,7 @@ async fn restart_budgets_are_configured_by_kind_of_actor() {
 async fn a_panic_in_a_future_or_a_timer_is_a_panic_of_the_actor() {
     let rtc = start(config(1));
     for fault in [Fault::PanicInFuture, Fault::PanicInTimer] {
-        let session = rtc.session(GatherOptions::default()).unwrap();
+        let session = rtc.session(SessionOptions::default()).unwrap();
         let mut heard = Heard::of(&session);
         session.inject(ActorKind::Sctp, fault, Moment::Now);
         heard.until("sctp error panic").await;
@@ -121,7 +121,7 @@ async fn an_association_that_fails_while_it_closes_ends_at_once() {
     let (rtc, far) = (start(strict), start(config(1)));
     let pair = Pair {
         dialler: far.session(dialling()).unwrap(),
-        answerer: rtc.session(GatherOptions::default()).unwrap(),
+        answerer: rtc.session(SessionOptions::default()).unwrap(),
     };
     let lies = |answer: String| {
         let said = answer.replace("max-message-size:65536", "max-message-size:262144");

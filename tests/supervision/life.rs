@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use actix_rtc::{GatherOptions, OpenError, Runtime, SessionState};
+use actix_rtc::{OpenError, Runtime, SessionOptions, SessionState};
 
 use crate::bed::Pair;
 use crate::pair::{config, start};
@@ -35,14 +35,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn shutdown_joins_the_threads_from_sync_code() {
     let rtc = start(config(3));
-    let session = rtc.session(GatherOptions::default()).unwrap();
-    assert!(rtc.shutdown(LIMIT));
-    assert!(rtc.shutdown(LIMIT), "again");
+    let session = rtc.session(SessionOptions::default()).unwrap();
+    assert!(block_on(rtc.shutdown(LIMIT)));
+    assert!(block_on(rtc.shutdown(LIMIT)), "again");
     // Nobody waits for ever.
     block_on(session.closed());
     assert_eq!(session.state(), SessionState::Closed);
     assert!(session.failure().is_none(), "a shutdown is no failure");
-    let refused = rtc.session(GatherOptions::default()).unwrap_err();
+    let refused = rtc.session(SessionOptions::default()).unwrap_err();
     assert_eq!(refused, OpenError::Draining);
 }
 
@@ -51,9 +51,8 @@ async fn shutdown_joins_the_threads_from_async_code() {
     let rtc = start(config(2));
     let pair = Pair::new(&rtc);
     pair.connect().await;
-    assert!(within(rtc.shut_down(LIMIT)).await);
-    assert!(within(rtc.shut_down(LIMIT)).await, "again");
-    assert!(rtc.shutdown(LIMIT), "and so");
+    assert!(within(rtc.shutdown(LIMIT)).await);
+    assert!(within(rtc.shutdown(LIMIT)).await, "again");
     within(pair.answerer.closed()).await;
 }
 
@@ -68,7 +67,7 @@ fn shutdown_in_a_callback_does_not_hang() {
         .on_data_channel(move |_| {
             let (sender, rtc) = (sender.clone(), inside.get().unwrap().clone());
             async move {
-                let at_once = rtc.shutdown(Duration::from_secs(3_600));
+                let at_once = rtc.shutdown(Duration::from_secs(3_600)).await;
                 sender.send(at_once).unwrap();
             }
         })
@@ -85,7 +84,7 @@ fn shutdown_in_a_callback_does_not_hang() {
     });
     assert!(!receiver.recv_timeout(LIMIT).unwrap());
     assert!(
-        started.shutdown(LIMIT),
+        block_on(started.shutdown(LIMIT)),
         "the threads have ended all the same"
     );
 }
@@ -95,20 +94,20 @@ fn shutdown_in_a_callback_does_not_hang() {
 fn a_drain_works_from_any_thread_and_closes_every_session() {
     let rtc = start(config(2));
     let sessions: Vec<_> = (0..4)
-        .map(|_| rtc.session(GatherOptions::default()).unwrap())
+        .map(|_| rtc.session(SessionOptions::default()).unwrap())
         .collect();
     block_on(rtc.drain(Duration::from_millis(20)));
     assert_eq!(rtc.session_count(), 0);
     for session in &sessions {
         assert_eq!(session.state(), SessionState::Closed);
     }
-    assert!(rtc.shutdown(LIMIT));
+    assert!(block_on(rtc.shutdown(LIMIT)));
 }
 
 #[tokio::test]
 async fn a_drain_waits_for_sessions_that_end_by_themselves() {
     let rtc = start(config(1));
-    let session = rtc.session(GatherOptions::default()).unwrap();
+    let session = rtc.session(SessionOptions::default()).unwrap();
     let draining = rtc.clone();
     let drained = tokio::spawn(async move { draining.drain(Duration::from_secs(3_600)).await });
     within(async {

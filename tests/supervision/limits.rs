@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, Config, DataChannelOptions, GatherOptions, Message, OpenError, Reason, Session,
+    ActorKind, Config, DataChannelOptions, Message, OpenError, Reason, Session, SessionOptions,
     SessionState,
 };
 
@@ -19,7 +19,7 @@ async fn sessions_are_placed_on_the_least_loaded_worker_and_named_after_the_node
         node: Some("node-7".into()),
         ..config(3)
     });
-    let open = || rtc.session(GatherOptions::default()).unwrap();
+    let open = || rtc.session(SessionOptions::default()).unwrap();
     let sessions: Vec<Session> = (0..7).map(|_| open()).collect();
     assert_eq!(rtc.worker_loads(), [3, 2, 2]);
     within(sessions[0].close()).await;
@@ -41,7 +41,7 @@ async fn the_registry_counts_sessions_by_state() {
     let rtc = start(config(1));
     let pair = Pair::new(&rtc);
     pair.connect().await;
-    let fresh = rtc.session(GatherOptions::default()).unwrap();
+    let fresh = rtc.session(SessionOptions::default()).unwrap();
     let registry = rtc.registry();
     for session in [&pair.dialler, &pair.answerer, &fresh] {
         registry.insert(session.clone());
@@ -62,15 +62,15 @@ async fn half_open_sessions_have_a_limit_of_their_own() {
         ..config(1)
     });
     let pair = Pair::new(&rtc);
-    let refused = rtc.session(GatherOptions::default()).unwrap_err();
+    let refused = rtc.session(SessionOptions::default()).unwrap_err();
     assert_eq!(refused, OpenError::HalfOpen { limit: 2 });
     // What connects is half-open no longer.
     pair.connect().await;
     assert_eq!(rtc.half_open_count(), 0);
     let more = Pair::new(&rtc);
-    assert!(rtc.session(GatherOptions::default()).is_err());
+    assert!(rtc.session(SessionOptions::default()).is_err());
     more.close().await;
-    rtc.session(GatherOptions::default()).unwrap();
+    rtc.session(SessionOptions::default()).unwrap();
 }
 
 /// Scenario 28: a peer that never finishes its handshake.

@@ -15,9 +15,9 @@ use actix_rtc::commands::{
     StartSctp, Subscribe, SubscribeTo, Trickle, WaitClosed, WaitConnected,
 };
 use actix_rtc::{
-    ActorKind, DtlsTransportState, Event, GatherOptions, IceError, IceRole, IceTransportEvent,
-    IceTransportState, Message as ChannelMessage, Reason, SctpTransport, SctpTransportEvent,
-    SctpTransportState, Session, SessionEvent, SessionState, SessionSupervisor, TransportEvent,
+    ActorKind, DtlsTransportState, Event, IceError, IceRole, IceTransportEvent, IceTransportState,
+    Message as ChannelMessage, Reason, SctpTransport, SctpTransportEvent, SctpTransportState,
+    Session, SessionEvent, SessionOptions, SessionState, SessionSupervisor, TransportEvent,
     Trickled,
 };
 
@@ -53,7 +53,7 @@ async fn a_session_can_be_run_by_messages_alone() {
     let rtc = start(config(2));
     let (a, b) = (
         rtc.session(dialling()).unwrap(),
-        rtc.session(GatherOptions::default()).unwrap(),
+        rtc.session(SessionOptions::default()).unwrap(),
     );
     let (dialler, answerer) = (a.supervisor(), b.supervisor());
     let (listener, mut heard) = listener();
@@ -169,7 +169,7 @@ async fn what_the_handles_show(supervisor: &Addr<SessionSupervisor>, session: &S
 #[actix::test]
 async fn the_events_of_one_transport_and_its_failure_come_by_message() {
     let rtc = start(config(1));
-    let session = rtc.session(GatherOptions::default()).unwrap();
+    let session = rtc.session(SessionOptions::default()).unwrap();
     let supervisor = session.supervisor();
     let (listener, mut heard) = listener();
     let subscribe = SubscribeTo {
@@ -196,7 +196,7 @@ async fn the_four_transports_can_be_started_by_messages() {
     let rtc = start(config(1));
     let sessions = [
         rtc.session(dialling()).unwrap(),
-        rtc.session(GatherOptions::default()).unwrap(),
+        rtc.session(SessionOptions::default()).unwrap(),
     ];
     let [a, b] = sessions.each_ref().map(Session::supervisor);
     within(async {
@@ -237,7 +237,7 @@ async fn the_four_transports_can_be_started_by_messages() {
 #[actix::test]
 async fn an_actor_hears_the_error_before_the_state_and_before_a_waiting_call_returns() {
     let rtc = start(config(1));
-    let session = rtc.session(GatherOptions::default()).unwrap();
+    let session = rtc.session(SessionOptions::default()).unwrap();
     let (only_ice, mut ice) = listener();
     session.ice().subscribe(only_ice.recipient());
     session.gatherer().gather(Some(vec![])).await.unwrap();
@@ -310,7 +310,7 @@ async fn what_is_logged_of_a_failure_says_whose_it_is() {
     // The other tests of this program log into it, too.
     tracing::subscriber::set_global_default(subscriber).unwrap();
     let rtc = start(config(1));
-    let session = rtc.session(GatherOptions::default()).unwrap();
+    let session = rtc.session(SessionOptions::default()).unwrap();
     for (actor, word) in [(ActorKind::Ice, "restarting"), (ActorKind::Sctp, "panic")] {
         session.inject(actor, Fault::Panic, Moment::Now);
         within(async {

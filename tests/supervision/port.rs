@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_rtc::chaos::WorkerFault;
 use actix_rtc::{
-    Config, DataChannel, GatherOptions, IceTransportState, Message, Runtime, Session, SessionState,
+    Config, DataChannel, IceTransportState, Message, Runtime, Session, SessionOptions, SessionState,
 };
 
 use crate::bed::{Heard, Pair, restart_ice};
@@ -24,7 +24,7 @@ async fn pairs(bed: &Measured, far: &Runtime, count: usize) -> Vec<Pair> {
     for _ in 0..count {
         let pair = Pair {
             dialler: far.session(dialling()).unwrap(),
-            answerer: bed.rtc.session(GatherOptions::default()).unwrap(),
+            answerer: bed.rtc.session(SessionOptions::default()).unwrap(),
         };
         pair.connect().await;
         pairs.push(pair);

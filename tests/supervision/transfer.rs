@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, DataChannel, GatherOptions, IceTransportEvent, IceTransportState, Message, Runtime,
-    Session,
+    ActorKind, DataChannel, IceTransportEvent, IceTransportState, Message, Runtime, Session,
+    SessionOptions,
 };
 use tokio::sync::watch;
 
@@ -146,10 +146,7 @@ async fn a_transfer_survives_the_gatherer_of_a_receiver_with_sockets_of_its_own(
     let pair = Pair {
         dialler: rtc.session(dialling()).unwrap(),
         answerer: rtc
-            .session(GatherOptions {
-                own_sockets: true,
-                ..GatherOptions::default()
-            })
+            .session(SessionOptions::default().own_sockets(true))
             .unwrap(),
     };
     survives(&rtc, pair, false, &[(ActorKind::Gatherer, 300)]).await;

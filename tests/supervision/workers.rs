@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment, WorkerFault};
 use actix_rtc::{
-    ActorKind, Config, DataChannelOptions, GatherOptions, Message, Reason, Runtime, Session,
+    ActorKind, Config, DataChannelOptions, Message, Reason, Runtime, Session, SessionOptions,
     SessionState, UdpMode,
 };
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ impl TwoWorkers {
         let (rtc, far) = (start(config), start(crate::pair::config(1)));
         let pair = || Pair {
             dialler: far.session(dialling()).unwrap(),
-            answerer: rtc.session(GatherOptions::default()).unwrap(),
+            answerer: rtc.session(SessionOptions::default()).unwrap(),
         };
         // The least loaded worker gets the next one, the first where they are equal.
         let pairs = [pair(), pair()];
@@ -79,13 +79,13 @@ async fn a_lost_worker_fails_its_sessions_and_is_replaced() {
         echo(&ours, &theirs, "still here").await;
         assert!(bed.pairs[1].answerer.failure().is_none());
         // And the new one serves.
-        bed.pairs[0].answerer = bed.rtc.session(GatherOptions::default()).unwrap();
+        bed.pairs[0].answerer = bed.rtc.session(SessionOptions::default()).unwrap();
         assert_eq!(bed.rtc.worker_loads(), [1, 1], "{fault:?}");
         bed.pairs[0].dialler = bed.far.session(dialling()).unwrap();
         bed.pairs[0].connect().await;
         let (ours, theirs) = bed.pairs[0].channel().await;
         echo(&ours, &theirs, "on the new worker").await;
-        assert!(bed.rtc.shutdown(Duration::from_secs(20)));
+        assert!(bed.rtc.shutdown(Duration::from_secs(20)).await);
     }
 }
 
@@ -123,7 +123,7 @@ async fn a_session_whose_supervisor_does_not_come_into_being_fails() {
             failure_linger: Duration::from_millis(100),
             ..config(1)
         });
-        let before = rtc.session(GatherOptions::default()).unwrap();
+        let before = rtc.session(SessionOptions::default()).unwrap();
         within(before.gatherer().gather(None)).await.unwrap();
         let (installed, wait) = oneshot::channel();
         before.spawn(move |_| async move {
@@ -134,7 +134,7 @@ async fn a_session_whose_supervisor_does_not_come_into_being_fails() {
             let _ = installed.send(());
         });
         within(wait).await.unwrap();
-        let session = rtc.session(GatherOptions::default()).unwrap();
+        let session = rtc.session(SessionOptions::default()).unwrap();
         within(session.connected()).await.unwrap_err();
         let failure = session.failure().unwrap();
         assert_eq!(failure.reason, Reason::WorkerLost, "{kind}");
@@ -172,7 +172,7 @@ async fn a_worker_that_hangs_is_lost_and_replaced_on_its_own_port() {
     loses_worker_0(&bed.rtc, &bed.pairs[0].answerer, hangs).await;
     echo(&ours, &theirs, "still here").await;
     assert_eq!(bed.rtc.udp_addresses(), udp);
-    assert!(bed.rtc.shutdown(Duration::from_secs(20)));
+    assert!(bed.rtc.shutdown(Duration::from_secs(20)).await);
 }
 
 /// 10 s are less than the patience with a worker: sessions on it stand still, and go on.
@@ -206,7 +206,7 @@ async fn a_callback_that_blocks_for_ten_seconds_costs_its_neighbours_nothing_but
     within(restart_ice(&bed.pairs[0].answerer, &bed.pairs[0].dialler)).await;
     echo(&ours, &theirs, "after the wait").await;
     assert_eq!(bed.rtc.worker_loads(), [1, 1], "no worker was given up");
-    assert!(bed.rtc.shutdown(Duration::from_secs(20)));
+    assert!(bed.rtc.shutdown(Duration::from_secs(20)).await);
 }
 
 #[tokio::test]

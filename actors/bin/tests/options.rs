@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use actix_rtc::{Config, DataChannelOptions, GatherOptions, Runtime, Session};
+use actix_rtc::{Config, DataChannelOptions, Runtime, Session, SessionOptions};
 
 use crate::program::{Program, serve};
 use crate::time_limit::{LIMIT, within};
@@ -54,7 +54,7 @@ fn a_session_that_is_idle_is_closed() {
         .build()
         .unwrap();
     runtime.block_on(within(async {
-        let session: Session = rtc.session(GatherOptions::default()).unwrap();
+        let session: Session = rtc.session(SessionOptions::default()).unwrap();
         let created = program.client.post(&session.offer().await.unwrap());
         session.set_answer(created.text()).await.unwrap();
         let options = DataChannelOptions::default();

@@ -34,7 +34,7 @@ use super::parameters::Parameters;
 use super::state::{Role, State};
 use super::stats::{Counters, Dropped, PairStats, Stats};
 use super::transactions::Transactions;
-use crate::Machine;
+use crate::machine::Machine;
 use crate::net::{Path, Protocol};
 use crate::random::Random;
 use crate::stun::{self, Class};

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::super::{Candidate, Config, Event, Role, State, Transmit};
 use super::Agent;
-use crate::Machine;
 use crate::ice::test_clock;
+use crate::machine::Machine;
 use crate::net::{Path, Protocol};
 use crate::random::Random;
 use crate::timer::earlier;

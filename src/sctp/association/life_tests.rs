@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::super::{
     Association, Capabilities, ChannelError, ChannelOptions, Config, Event, FailureReason, Message,
 };
-use crate::Machine;
+use crate::machine::Machine;
 use crate::random::Random;
 use crate::sctp::testing::{Conditions, Pair, epoch, pattern};
 use crate::sctp::wire::packet::{Builder, Chunks, Header, kind};

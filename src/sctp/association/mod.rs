@@ -26,7 +26,7 @@ use super::id::ChannelId;
 use super::message::Message;
 use super::stats::Stats;
 use super::wire::dcep::Open;
-use crate::Machine;
+use crate::machine::Machine;
 use crate::random::Random;
 use crate::timer::{Clock, earlier};
 

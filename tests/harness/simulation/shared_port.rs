@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use actix_rtc_proto::demux;
 use actix_rtc_proto::ice::{Agent, Candidate, Config, Event, Role};
 use actix_rtc_proto::net::Protocol;
 use actix_rtc_proto::random::Random;
@@ -27,6 +28,13 @@ pub(crate) struct Port {
     /// How often a session wanted an address of another one, and how often it got it.
     pub(crate) taken: u64,
     pub(crate) moved: u64,
+}
+
+impl Port {
+    fn route(&mut self, datagram: &Datagram) -> Result<(usize, Asker), Miss> {
+        let kind = demux::classify(&datagram.payload).ok_or(Miss::Garbage)?;
+        self.routes.route(kind, datagram.from, &datagram.payload)
+    }
 }
 
 /// Where the socket of a session is.
@@ -186,7 +194,7 @@ impl World {
     fn receive(&mut self, host: HostId, datagram: Datagram) {
         let is_it = |p: &&mut Port| p.host == host && p.base == datagram.to;
         let to = match self.ports.iter_mut().find(is_it) {
-            Some(port) => match port.routes.route(datagram.from, &datagram.payload) {
+            Some(port) => match port.route(&datagram) {
                 Ok((number, asker)) => {
                     assert_eq!(asker, Asker::Agent, "no server is asked here");
                     Some(number)

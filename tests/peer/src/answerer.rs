@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_rtc::{DataChannel, GatherOptions, Runtime, SendError, Session};
+use actix_rtc::{DataChannel, Runtime, SendError, Session, SessionOptions};
 use serde_json::json;
 
 use crate::{complain, say};
@@ -23,7 +23,7 @@ impl Answerer {
     }
 
     pub(crate) fn offer(&self, id: u64, sdp: String) {
-        let session = match self.rtc.session(GatherOptions::default()) {
+        let session = match self.rtc.session(SessionOptions::default()) {
             Ok(session) => session,
             Err(error) => return complain(&error.to_string()),
         };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use actix_rtc::{DataChannel, DataChannelOptions, GatherOptions, Runtime, Session};
+use actix_rtc::{DataChannel, DataChannelOptions, Runtime, Session, SessionOptions};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
@@ -123,7 +123,7 @@ async fn connect(shared: Arc<Shared>, count: usize, at_once: usize) {
             return;
         };
         let start = Instant::now();
-        let session = match shared.rtc.session(GatherOptions::default()) {
+        let session = match shared.rtc.session(SessionOptions::default()) {
             Ok(session) => session,
             Err(error) => return complain(&error.to_string()),
         };

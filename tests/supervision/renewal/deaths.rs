@@ -2,8 +2,8 @@
 
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, DtlsEngine, DtlsTransport, DtlsTransportState, GatherOptions, IceTransportState,
-    InvalidState, Runtime, SctpTransportState,
+    ActorKind, DtlsEngine, DtlsTransport, DtlsTransportState, IceTransportState, InvalidState,
+    Runtime, SctpTransportState, SessionOptions,
 };
 
 use super::{End, Ends, nothing_is_left, patient};
@@ -45,13 +45,10 @@ async fn dies_and_is_followed_by_another(
     state: DtlsTransportState,
     (fault, reason): (Fault, &str),
 ) {
-    let options = |options| GatherOptions {
-        dtls_engine: Some(engine),
-        ..options
-    };
+    let options = |options: SessionOptions| options.dtls_engine(engine);
     let sessions = [
         rtc.session(options(dialling())).unwrap(),
-        rtc.session(options(GatherOptions::default())).unwrap(),
+        rtc.session(options(SessionOptions::default())).unwrap(),
     ];
     let [a, b] = sessions.each_ref().map(End::of);
     let mut ends = Ends::on_ice(a, b).await;

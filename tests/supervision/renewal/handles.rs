@@ -8,8 +8,8 @@ use actix_rtc::proto::dtls::FailureReason;
 use actix_rtc::proto::random::Random;
 use actix_rtc::{
     ActorKind, Certificate, Config, DataChannelOptions, DtlsEngine, DtlsError, DtlsTransport,
-    DtlsTransportState, GatherOptions, IceTransport, IceTransportState, InvalidState, Message,
-    OpenError, Reason, Runtime, SctpTransport, SctpTransportState, SessionState,
+    DtlsTransportState, IceTransport, IceTransportState, InvalidState, Message, OpenError, Reason,
+    Runtime, SctpTransport, SctpTransportState, SessionOptions, SessionState,
 };
 
 use super::{End, Ends, nothing_is_left, patient};
@@ -27,18 +27,9 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
         if engine == DtlsEngine::WebrtcDtls && !cfg!(feature = "dtls-webrtc") {
             continue;
         }
-        let options = GatherOptions {
-            dtls_engine: Some(engine),
-            ..dialling()
-        };
+        let options = dialling().dtls_engine(engine);
         let a = End::new(rtc.gatherer(options.clone()).unwrap());
-        let b = End::new(
-            rtc.gatherer(GatherOptions {
-                own_sockets: false,
-                ..options
-            })
-            .unwrap(),
-        );
+        let b = End::new(rtc.gatherer(options.own_sockets(false)).unwrap());
         let mut ends = Ends::on_ice(a, b).await;
         ends.connect().await;
         let options = DataChannelOptions::default();
@@ -59,7 +50,7 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
         // Before it is started, too.
         within(async {
             loop {
-                let counters = ends.a.dtls.counters().await.unwrap();
+                let counters = ends.a.dtls.stats().await.unwrap();
                 if counters.unexpected > 0 {
                     assert_eq!(counters.early_held, 0, "{counters:?}");
                     break;
@@ -72,7 +63,7 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
         assert!(within(flood).await.unwrap() > 0);
         ends.b.renew();
         ends.connect().await;
-        let counters = ends.a.dtls.counters().await.unwrap();
+        let counters = ends.a.dtls.stats().await.unwrap();
         assert_eq!(counters.early_dropped, 0, "{counters:?}");
         assert_eq!(ends.b.ice.state(), IceTransportState::Completed);
     }
@@ -299,7 +290,7 @@ async fn a_session_is_renewed_in_its_place() {
         Some(Message::text("is it there?"))
     );
     assert_eq!((rtc.session_count(), rtc.half_open_count()), (2, 0));
-    let full = rtc.session(GatherOptions::default()).unwrap_err();
+    let full = rtc.session(SessionOptions::default()).unwrap_err();
     assert_eq!(full, OpenError::Full { limit: 2 });
     pair.close().await;
     assert_eq!(rtc.session_count(), 0);

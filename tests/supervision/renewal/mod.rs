@@ -6,8 +6,8 @@ mod handles;
 use std::time::Duration;
 
 use actix_rtc::{
-    Config, DataChannelOptions, DtlsError, DtlsTransport, DtlsTransportState, GatherOptions,
-    IceGatherer, IceRole, IceTransport, IceTransportState, Runtime, SctpTransport, Session,
+    Config, DataChannelOptions, DtlsError, DtlsTransport, DtlsTransportState, IceGatherer, IceRole,
+    IceTransport, IceTransportState, Runtime, SctpTransport, Session, SessionOptions,
 };
 
 use crate::measured::Measured;
@@ -97,7 +97,7 @@ impl Ends {
     /// Without session objects.
     async fn bare(rtc: &Runtime) -> Ends {
         let a = rtc.gatherer(dialling()).unwrap();
-        let b = rtc.gatherer(GatherOptions::default()).unwrap();
+        let b = rtc.gatherer(SessionOptions::default()).unwrap();
         Ends::on_ice(End::new(a), End::new(b)).await
     }
 

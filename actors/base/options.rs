@@ -1,0 +1,59 @@
+//! How one session is to differ from what the configuration says.
+
+use proto::{gather, ice};
+
+use crate::base::config::DtlsEngine;
+
+/// How a session is to be set up; what is `None` follows the runtime's [`Config`].
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct SessionOptions {
+    /// The DTLS engine of this session.
+    pub dtls_engine: Option<DtlsEngine>,
+    /// Binds sockets of its own even where the runtime has a mux. A side that dials another
+    /// runtime's mux wants that: two mux ports share one pair of addresses, so only one session
+    /// could run between them. Default `false`.
+    pub own_sockets: bool,
+    /// Which candidates may be used. With [`IceTransportPolicy::Relay`](crate::IceTransportPolicy)
+    /// the session is reached through TURN servers only, and no address of this host is shown.
+    /// `None` follows [`Config::gather`].
+    #[doc(alias = "iceTransportPolicy")]
+    pub policy: Option<gather::Policy>,
+    /// STUN and TURN servers of this session. `None` follows [`Config::ice_servers`].
+    #[doc(alias = "iceServers")]
+    pub ice_servers: Option<Vec<gather::IceServer>>,
+    /// The ICE role before anything is decided. Default: controlling.
+    pub role: Option<ice::Role>,
+}
+
+impl SessionOptions {
+    /// The DTLS engine of this session.
+    pub fn dtls_engine(mut self, engine: DtlsEngine) -> Self {
+        self.dtls_engine = Some(engine);
+        self
+    }
+
+    /// Binds [sockets of its own](Self::own_sockets) even where the runtime has a mux.
+    pub fn own_sockets(mut self, yes: bool) -> Self {
+        self.own_sockets = yes;
+        self
+    }
+
+    /// Which candidates may be used.
+    pub fn policy(mut self, policy: gather::Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// STUN and TURN servers of this session.
+    pub fn ice_servers(mut self, servers: impl Into<Vec<gather::IceServer>>) -> Self {
+        self.ice_servers = Some(servers.into());
+        self
+    }
+
+    /// The ICE role before anything is decided.
+    pub fn role(mut self, role: ice::Role) -> Self {
+        self.role = Some(role);
+        self
+    }
+}
