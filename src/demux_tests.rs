@@ -15,7 +15,9 @@ fn the_first_byte_decides() {
     assert_eq!(classify(&[]), None);
 }
 
-fn sorted(segments: Segments) -> (Vec<(Kind, Vec<Vec<u8>>)>, usize) {
+type Sorted = Vec<(Kind, Vec<Vec<u8>>)>;
+
+fn sorted(segments: Segments) -> (Sorted, usize) {
     let path = Path::udp(
         "192.0.2.1:1".parse().unwrap(),
         "192.0.2.2:2".parse().unwrap(),

@@ -11,6 +11,7 @@
 //! # }
 //! ```
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::AsyncContext;
@@ -22,10 +23,11 @@ use crate::api::session::Session;
 use crate::base::kind::ActorKind;
 use crate::kit::control::Control;
 use crate::kit::faults::Strike;
-pub use crate::kit::faults::{Fault, Moment};
-use crate::kit::guard;
+use crate::kit::faults::armed::PortFault;
+pub use crate::kit::faults::armed::{Fault, Moment};
+use crate::kit::guard::GUARDED;
 use crate::ports::Ports;
-use crate::ports::mux::{Mux, PortFault};
+use crate::ports::mux::Mux;
 use crate::runtime::visit::Visit;
 use crate::supervisor::StrikeChild;
 
@@ -70,7 +72,8 @@ impl DtlsTransport {
 impl Runtime {
     /// Injects a fault into a worker; `false` when there is none of this number at the moment.
     pub fn inject(&self, worker: usize, fault: WorkerFault) -> bool {
-        let Some(worker) = self.worker(worker) else {
+        let mut workers = self.0.pool.workers();
+        let Some(worker) = workers.find(|found| found.life.id().index == worker) else {
             return false;
         };
         let visit = |visit| worker.address.try_send(visit).is_ok();
@@ -114,7 +117,7 @@ impl Runtime {
     /// Counts what is there.
     pub async fn census(&self) -> Census {
         let mut routes = 0;
-        for worker in self.workers() {
+        for worker in self.0.pool.workers() {
             let (reply, answer) = oneshot::channel();
             worker.address.do_send(Visit::new(|ports, _| {
                 let _ = reply.send(ports.mux.as_ref().map_or(0, Mux::entries));
@@ -123,7 +126,7 @@ impl Runtime {
             routes += answer.await.unwrap_or_default();
         }
         Census {
-            actors: guard::count(),
+            actors: GUARDED.load(Ordering::Acquire),
             routes,
         }
     }

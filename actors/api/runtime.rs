@@ -37,14 +37,14 @@ use crate::transport::gatherer::GathererActor;
 ///
 /// A cheap clone. When the last clone is dropped, the workers stop, and all sessions with them.
 #[derive(Clone)]
-pub struct Runtime(Arc<Inner>);
+pub struct Runtime(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
     certificates: Certificates,
     random: Mutex<Random>,
-    pool: Pool,
+    pub(super) pool: Pool,
     live: Arc<LiveSessions>,
     registry: SessionRegistry,
     sources: Option<RateLimiter>,
@@ -349,19 +349,6 @@ impl Runtime {
                 let _ = ended.send(runtime.0.pool.join(limit));
             });
         spawned.is_ok() && done.await.unwrap_or(false)
-    }
-}
-
-#[cfg(feature = "chaos")]
-impl Runtime {
-    pub(crate) fn workers(&self) -> Vec<Arc<crate::runtime::pool::WorkerHandle>> {
-        self.0.pool.workers().collect()
-    }
-
-    pub(crate) fn worker(&self, index: usize) -> Option<Arc<crate::runtime::pool::WorkerHandle>> {
-        self.workers()
-            .into_iter()
-            .find(|worker| worker.life.id().index == index)
     }
 }
 

@@ -7,14 +7,10 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{Notify, watch};
 
-use proto::sctp::{ChannelError, ChannelId, ChannelInfo, Message};
+use proto::sctp::{ChannelError, ChannelId, ChannelInfo, MESSAGE_OVERHEAD, Message};
 
 use crate::base::channel::{DataChannelState, SendError};
 use crate::channel::queue::{Command, CommandQueue};
-
-/// What a message costs besides its bytes, in both directions, so that empty ones cannot pile up
-/// without bound.
-const MESSAGE_OVERHEAD: usize = 64;
 
 /// State, and why it was closed.
 pub(crate) type Status = (DataChannelState, Option<ChannelError>);

@@ -121,13 +121,7 @@ impl Exit {
 }
 
 /// How many guarded actors there are in this process.
-static GUARDED: AtomicUsize = AtomicUsize::new(0);
-
-/// How many guarded actors there are in this process, of all its runtimes.
-#[cfg(feature = "chaos")]
-pub(crate) fn count() -> usize {
-    GUARDED.load(Ordering::Acquire)
-}
+pub(crate) static GUARDED: AtomicUsize = AtomicUsize::new(0);
 
 /// How a child is to be run.
 pub(crate) struct Guard<K: Send + 'static> {

@@ -8,7 +8,9 @@ use crate::runtime::worker::Worker;
 /// See the [module](self).
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Visit(Box<dyn FnOnce(&Ports, &mut Context<Worker>) + Send>);
+pub(crate) struct Visit(Box<Call>);
+
+type Call = dyn FnOnce(&Ports, &mut Context<Worker>) + Send;
 
 impl Visit {
     pub(crate) fn new(what: impl FnOnce(&Ports, &mut Context<Worker>) + Send + 'static) -> Visit {

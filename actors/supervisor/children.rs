@@ -32,17 +32,19 @@ pub(crate) struct Start {
     kind: ActorKind,
     /// Of a transport that can be renewed: the connection that it is of.
     connection: Option<Arc<Connection>>,
-    begin: Box<dyn FnOnce(&mut SessionSupervisor, &mut Context<SessionSupervisor>) + Send>,
+    begin: Box<Begin>,
 }
+
+type Begin = dyn FnOnce(&mut SessionSupervisor, &mut Context<SessionSupervisor>) + Send;
 
 impl Start {
     /// An actor that takes over this mailbox.
-    pub(crate) fn new<A: Metered + OnShutdown>(
+    pub(crate) fn new<A>(
         mailbox: Mailbox<A>,
         make: impl FnOnce(&mut Context<A>, Born) -> A + Send + 'static,
     ) -> Start
     where
-        A: Handler<Delivery<Control>>,
+        A: Metered + OnShutdown + Handler<Delivery<Control>>,
     {
         Start {
             kind: A::KIND,

@@ -14,11 +14,25 @@ use crate::base::kind::ActorKind;
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
-    actor: String,
+    actor: Actor,
     fault: Kind,
     /// After so many messages of the actor's neighbours.
     #[serde(default)]
     after: usize,
+}
+
+/// By its name.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(try_from = "String")]
+struct Actor(ActorKind);
+
+impl TryFrom<String> for Actor {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Actor, &'static str> {
+        let kind = ActorKind::all_and_supervisor().find(|kind| kind.as_str() == name);
+        kind.map(Actor).ok_or("there is no actor of this name")
+    }
 }
 
 #[derive(Deserialize)]
@@ -39,10 +53,7 @@ pub(super) async fn inject(
         return Err(Refused::Forbidden);
     }
     let session = find(&signalling, &id)?;
-    let named = |kind: &ActorKind| kind.as_str() == wanted.actor;
-    let Some(actor) = ActorKind::all_and_supervisor().find(named) else {
-        return Err(Refused::UnknownActor);
-    };
+    let Actor(actor) = wanted.actor;
     let fault = match wanted.fault {
         Kind::Panic => Fault::Panic,
         Kind::Error => Fault::Error(Reason::SocketLost),

@@ -22,9 +22,6 @@ pub(super) enum Refused {
     NotText,
     #[error("there is no such session: it has ended, or never was")]
     UnknownSession,
-    #[cfg(feature = "chaos")]
-    #[error("there is no actor of this name")]
-    UnknownActor,
     #[error("the session has changed meanwhile: its ETag is \"{current}\" now")]
     Stale { current: u64 },
     #[error("only operators may list the sessions: their ids are capabilities")]
@@ -42,8 +39,6 @@ impl ResponseError for Refused {
             Refused::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Refused::Unreadable(_) | Refused::NotText => StatusCode::BAD_REQUEST,
             Refused::UnknownSession => StatusCode::NOT_FOUND,
-            #[cfg(feature = "chaos")]
-            Refused::UnknownActor => StatusCode::BAD_REQUEST,
             Refused::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             Refused::Forbidden => StatusCode::FORBIDDEN,
             Refused::Open(OpenError::TooFast) => StatusCode::TOO_MANY_REQUESTS,

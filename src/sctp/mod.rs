@@ -81,7 +81,7 @@ mod testing;
 mod wire;
 
 pub use association::Association;
-pub use channels::{ChannelInfo, ChannelState};
+pub use channels::{ChannelInfo, ChannelState, MESSAGE_OVERHEAD};
 pub use config::{Capabilities, ChannelOptions, Config, Priority};
 pub use error::{ChannelError, FailureReason, OpenError, SendError};
 pub use event::Event;

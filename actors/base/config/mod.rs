@@ -168,8 +168,8 @@ pub struct Config {
     /// SCTP settings.
     pub sctp: sctp::Config,
     /// How many bytes a channel may hold that the association has not taken, before `send` waits.
-    /// Default 1 MiB. More gives no throughput, only memory and delay. Each message counts 64
-    /// bytes more than it has.
+    /// Default 1 MiB. More gives no throughput, only memory and delay. Each message counts
+    /// [`MESSAGE_OVERHEAD`](crate::proto::sctp::MESSAGE_OVERHEAD) more than it has.
     pub channel_send_limit: usize,
     /// How many bytes of received messages may wait for the application in a channel's inbox
     /// before the receive window of the association begins to close; all channels of a session

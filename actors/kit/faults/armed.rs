@@ -126,3 +126,26 @@ fn happen<V: Victim>(victim: &V, ctx: &mut Context<V>, fault: Fault) {
         Fault::Lose(_) => arm(victim, fault, 0),
     }
 }
+
+/// What happens to a shared port.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PortFault {
+    /// Its socket is of no use any more.
+    Error,
+    /// The reader panics.
+    Panic,
+}
+
+/// What happens to a shared port at its reader's next wake.
+#[derive(Debug, Default)]
+pub(crate) struct PortFaults(pub(crate) Option<PortFault>);
+
+impl PortFaults {
+    pub(crate) fn strike(&mut self) -> std::io::Result<()> {
+        match self.0.take() {
+            None => Ok(()),
+            Some(PortFault::Error) => Err(std::io::Error::other("injected")),
+            Some(PortFault::Panic) => panic!("injected"),
+        }
+    }
+}

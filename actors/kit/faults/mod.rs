@@ -1,23 +1,18 @@
 //! Faults on demand: the one seam between the actors and the cargo feature `chaos`, which no
 //! default build has. Without it nothing here does anything, and [`Strike`] cannot be made.
 
-#[cfg(feature = "chaos")]
-mod armed;
-#[cfg(not(feature = "chaos"))]
+#[cfg(any(test, feature = "chaos"))]
+pub(crate) mod armed;
+#[cfg(not(any(test, feature = "chaos")))]
 #[path = "none.rs"]
 mod armed;
 
-#[cfg(feature = "chaos")]
-pub use self::armed::{Fault, Moment};
-pub(crate) use self::armed::{Faults, Strike, is_lost, strike};
+pub(crate) use self::armed::{Faults, PortFaults, Strike, is_lost, strike};
 use crate::base::kind::ActorKind;
 use crate::kit::guard::{Child, Exit};
 
 /// An actor into which faults can be injected.
-#[cfg_attr(
-    not(feature = "chaos"),
-    expect(dead_code, reason = "only faults ask how it ends")
-)]
+#[allow(dead_code, reason = "only faults ask how it ends")]
 pub(crate) trait Victim: Child {
     /// Which one of its session it is.
     const KIND: ActorKind;

@@ -30,3 +30,14 @@ pub(crate) fn is_lost<V: Victim>(victim: &V, _: &mut Context<V>) -> bool {
 pub(crate) fn strike<V: Victim>(_: &V, _: &mut Context<V>, strike: Strike) {
     match strike {}
 }
+
+/// None of a shared port.
+#[derive(Debug, Default)]
+pub(crate) struct PortFaults;
+
+impl PortFaults {
+    #[inline]
+    pub(crate) fn strike(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

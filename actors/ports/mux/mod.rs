@@ -3,6 +3,7 @@
 //! The rules of routing, and of who may have which address, are in [`route`](crate::proto::route).
 
 mod dispatch;
+#[cfg(any(test, feature = "chaos"))]
 mod fault;
 pub(crate) mod messages;
 mod reader;
@@ -22,13 +23,13 @@ use proto::net::{Path, Protocol, Segments};
 use proto::route::{Routes, Tables};
 
 use self::dispatch::Batch;
-use self::fault::Faults;
 use self::reader::Reader;
 use self::single_port::{HandedOver, Seat};
 use self::store::{PortStore, RouteId};
 use crate::base::config::{Config, UdpMode};
 use crate::base::error::open::MuxError;
 use crate::kit::address::Neighbour;
+use crate::kit::faults::PortFaults;
 use crate::metrics::Metrics;
 use crate::net::interfaces;
 use crate::net::udp::{Sent, Udp};
@@ -36,8 +37,6 @@ use crate::ports::mux::messages::MuxToGatherer;
 use crate::session::link::NetworkToIce;
 use crate::session::permits::Permits;
 
-#[cfg(any(test, feature = "chaos"))]
-pub(crate) use self::fault::PortFault;
 pub(crate) use self::share::MuxShare;
 pub(crate) use self::single_port::SinglePort;
 
@@ -63,7 +62,7 @@ struct State {
     others: Vec<(u32, HandedOver)>,
     /// Wakes the reader, which also flushes, when something waits to be sent.
     waker: Option<std::task::Waker>,
-    faults: Faults,
+    faults: PortFaults,
 }
 
 /// How the socket is bound, again when it was lost.
@@ -167,7 +166,7 @@ impl Mux {
             batches: Vec::new(),
             others: Vec::new(),
             waker: None,
-            faults: Faults::default(),
+            faults: PortFaults::default(),
         })));
         actix_rt::spawn(Reader::new(&mux));
         Ok(mux)

@@ -24,6 +24,7 @@ use crate::kit::address::{Address, Meter, metered};
 use crate::kit::alarm::now;
 use crate::kit::control::OnShutdown;
 use crate::kit::faults::Bare;
+use crate::kit::faults::armed::PortFault;
 use crate::kit::guard::Exit;
 use crate::session::permits::{INBOUND_BATCHES, Permit};
 
@@ -525,7 +526,7 @@ async fn a_socket_that_fails_or_a_reader_that_panics_is_replaced_on_the_same_por
             let bound = |world: &World| {
                 world.muxes.iter().all(|mux| {
                     let state = mux.0.borrow();
-                    state.faults.are_over() && state.udp.is_some()
+                    state.faults.0.is_none() && state.udp.is_some()
                 })
             };
             world.until("it is bound again", bound).await;

@@ -13,7 +13,7 @@ use crate::sctp::message::Message;
 
 /// What a message costs in memory besides its contents, in queue and inbox: without it, empty
 /// messages would be free and their number without bound.
-pub(in crate::sctp) const MESSAGE_OVERHEAD: usize = 128;
+pub const MESSAGE_OVERHEAD: usize = 128;
 
 /// A message lives through the last millisecond of its lifetime: with none at all it is still sent
 /// once, if it can leave at once.

@@ -4,7 +4,7 @@ mod channel;
 mod scheduler;
 mod table;
 
-pub(in crate::sctp) use self::channel::{Channel, MESSAGE_OVERHEAD};
-pub use self::channel::{ChannelInfo, ChannelState};
+pub(in crate::sctp) use self::channel::Channel;
+pub use self::channel::{ChannelInfo, ChannelState, MESSAGE_OVERHEAD};
 pub(in crate::sctp) use self::scheduler::Scheduler;
 pub(in crate::sctp) use self::table::{Channels, MAX_STREAM};
