@@ -1,4 +1,5 @@
-//! Telling the protocols on one port apart by their first byte (RFC 7983).
+//! Telling the protocols on one port apart by their first byte (RFC 7983), and RTP and RTCP by
+//! their second (RFC 5761).
 
 use crate::net::{Path, Segments};
 
@@ -73,6 +74,36 @@ pub fn sort(path: Path, segments: Segments, mut to: impl FnMut(Received)) -> usi
             0 => hand(kind, segments),
             begin => hand(kind, Segments::new(contents.slice(begin * size..), size)),
         }
+}
+
+/// What a datagram of [`Kind::Rtp`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Media {
+    /// RTP, or SRTP.
+    Rtp,
+    /// RTCP, or SRTCP.
+    Rtcp,
+}
+
+impl Media {
+    /// The label of metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Media::Rtp => "rtp",
+            Media::Rtcp => "rtcp",
+        }
+    }
+}
+
+/// Tells RTP and RTCP on one port apart by their second byte, protected or not; `None` when it is
+/// neither. Payload types 64 to 95 must not be used where they are multiplexed.
+pub fn media(datagram: &[u8]) -> Option<Media> {
+    // RFC 5761 §4: packet types of RTCP are 192 to 223, and version 2 is in the first byte.
+    match (classify(datagram)?, datagram.get(1)?) {
+        (Kind::Rtp, 192..=223) => Some(Media::Rtcp),
+        (Kind::Rtp, _) => Some(Media::Rtp),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

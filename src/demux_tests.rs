@@ -69,3 +69,19 @@ fn a_batch_of_one_protocol_stays_what_it_is() {
     assert_eq!(count, 1);
     assert_eq!(sorted(Segments::new(bytes::Bytes::new(), 0)), (vec![], 0));
 }
+
+#[test]
+fn the_second_byte_decides_between_rtp_and_rtcp() {
+    for first in 0..=255u8 {
+        for second in 0..=255u8 {
+            let want = match (first, second) {
+                (128..=191, 192..=223) => Some(Media::Rtcp),
+                (128..=191, _) => Some(Media::Rtp),
+                _ => None,
+            };
+            assert_eq!(media(&[first, second]), want, "{first} {second}");
+        }
+    }
+    assert_eq!(media(&[128]), None);
+    assert_eq!(media(&[]), None);
+}

@@ -26,9 +26,9 @@
 //!
 //! # The machines do not know each other
 //!
-//! [`ice`], [`dtls`] and [`sctp`] never import one another; whoever owns them (an actor, a test)
-//! carries the outputs of one to the inputs of the next. They share the vocabulary of [`net`],
-//! [`demux`] and [`timer`].
+//! [`ice`], [`dtls`], [`sctp`] and [`srtp`] never import one another, but that [`dtls`] yields the
+//! keying material that [`srtp`] defines; whoever owns them (an actor, a test) carries the outputs
+//! of one to the inputs of the next. They share the vocabulary of [`net`], [`demux`] and [`timer`].
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
@@ -42,8 +42,10 @@ pub mod mdns;
 pub mod net;
 pub mod random;
 pub mod route;
+pub mod rtp;
 pub mod sctp;
 pub mod sdp;
+pub mod srtp;
 pub mod stun;
 pub mod timer;
 pub mod turn;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The machines in src/ are pure: no clock, socket, thread, runtime or recorder, and ICE, DTLS and
-# SCTP know nothing of one another. Four checks, each of which first shows that it can fail.
+# The machines in src/ are pure: no clock, socket, thread, runtime or recorder, and ICE, DTLS,
+# SCTP and SRTP know nothing of one another but that DTLS makes keys for SRTP. Four checks, each of
+# which first shows that it can fail.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -118,8 +119,11 @@ imports() {
 mkdir -p "$probe/ice"
 printf 'use crate::dtls::Fingerprint;\n' >"$probe/ice/mod.rs"
 bites imports "$(imports "$probe/ice" dtls sctp)"
-verdict "ice imports neither dtls nor sctp" "$(imports src/ice dtls sctp sdp gather turn)"
-verdict "dtls imports neither ice nor sctp" "$(imports src/dtls ice sctp sdp gather turn stun)"
-verdict "sctp imports neither ice nor dtls" "$(imports src/sctp ice dtls sdp gather turn stun)"
+verdict "ice imports neither dtls nor sctp" "$(imports src/ice dtls sctp srtp rtp sdp gather turn)"
+verdict "dtls imports neither ice nor sctp" "$(imports src/dtls ice sctp sdp gather turn stun rtp)"
+verdict "sctp imports neither ice nor dtls" "$(imports src/sctp ice dtls srtp rtp sdp gather turn stun)"
+# The keys that a handshake yields are SRTP's, so that SRTP need not know DTLS.
+verdict "srtp imports of the machines only rtp" "$(imports src/srtp ice dtls sctp sdp gather turn stun route)"
+verdict "rtp imports no machine" "$(imports src/rtp srtp ice dtls sctp sdp gather turn stun route)"
 
 exit $bad

@@ -46,7 +46,6 @@ mod live;
 pub mod record;
 mod rejection;
 mod role;
-mod srtp;
 
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateError, KeyType};
@@ -62,7 +61,8 @@ pub use fingerprint::{
 pub use record::{MAX_RECORD_OVERHEAD, MAX_RECORD_PLAINTEXT, Version, cipher_suite_name};
 pub use rejection::Rejection;
 pub use role::{Parameters, ParametersRole, Role, RoleConflict};
-pub use srtp::{SrtpKeyingMaterial, SrtpProfile};
+
+pub use crate::srtp::{SrtpKeyingMaterial, SrtpProfile};
 
 #[cfg(test)]
 mod allocation_tests;

@@ -1,6 +1,8 @@
-//! The keys for SRTP that a handshake yields (RFC 5764).
+//! The keys for SRTP that a DTLS handshake yields (RFC 5764).
 
 use std::fmt;
+
+use zeroize::Zeroizing;
 
 /// SRTP protection profiles that can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,22 +48,37 @@ impl SrtpProfile {
         }
     }
 
+    /// The bytes that a packet of RTP grows by: the authentication tag.
+    pub const fn rtp_overhead(self) -> usize {
+        match self {
+            SrtpProfile::Aes128CmHmacSha1_80 => 10,
+            SrtpProfile::AeadAes128Gcm | SrtpProfile::AeadAes256Gcm => 16,
+        }
+    }
+
+    /// The bytes that a packet of RTCP grows by: the tag, and the index with the flag E.
+    pub const fn rtcp_overhead(self) -> usize {
+        self.rtp_overhead() + 4
+    }
+
     /// The bytes of keying material for both directions.
     pub fn keying_material_len(self) -> usize {
         2 * (self.key_len() + self.salt_len())
     }
 }
 
-/// The keys for SRTP of both directions. Its `Debug` shows the profile only.
+/// The keys for SRTP of both directions, wiped when it is dropped. Its `Debug` shows the profile
+/// only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SrtpKeyingMaterial {
     profile: SrtpProfile,
-    material: Vec<u8>,
+    material: Zeroizing<Vec<u8>>,
 }
 
 impl SrtpKeyingMaterial {
     /// From the output of the exporter, `None` when its length is not that of the profile.
     pub fn new(profile: SrtpProfile, material: Vec<u8>) -> Option<SrtpKeyingMaterial> {
+        let material = Zeroizing::new(material);
         (material.len() == profile.keying_material_len())
             .then_some(SrtpKeyingMaterial { profile, material })
     }

@@ -1,0 +1,3 @@
+//! RTP.
+mod header;
+pub use header::header_len;

@@ -1,0 +1,16 @@
+//! What can be configured of a context.
+
+/// Limits of one context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// How many SSRCs there may be in one direction, of RTP and of RTCP each; 1,024 by default.
+    /// One of RTP takes about 200 bytes. When there are as many, packets of others are refused
+    /// until the transport is keyed anew: a stream that was forgotten could be replayed.
+    pub max_streams: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { max_streams: 1_024 }
+    }
+}
