@@ -236,7 +236,7 @@ stage_aiortc() {
     for engine in $engines; do
         in_server "$engine" "$aiortc_python" tests/aiortc/offerer.py '{}'
     done
-    RTC_AIORTC_PYTHON=$aiortc_python cargo test --all-features --locked --test aiortc
+    RTC_AIORTC_PYTHON=$aiortc_python cargo test --all-features --locked --test aiortc --test srtp
 }
 
 # The scrape configuration as it is, and so its ports: in a network of its own.
