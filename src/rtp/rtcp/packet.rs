@@ -1,6 +1,6 @@
 //! A datagram of RTCP, packet by packet.
 
-use rtcp_types::prelude::{RtcpPacket, RtcpPacketParser};
+use rtcp_types::prelude::{FciParser, RtcpPacket, RtcpPacketParser};
 use rtcp_types::{
     App, Bye, Fir, Nack, PayloadFeedback, Pli, ReceiverReport, RtcpParseError, Sdes, SdesItem,
     SenderReport, TransportFeedback, Twcc, Xr,
@@ -141,6 +141,9 @@ impl<'a> Iterator for Packets<'a> {
 }
 
 fn read(packet: &[u8], packet_type: u8, count: u8) -> Result<Packet<'_>, RtcpError> {
+    if !padding_fits(packet, packet_type) {
+        return Err(RtcpError::Malformed);
+    }
     Ok(match packet_type {
         SenderReport::PACKET_TYPE => Packet::SenderReport(SenderReport::parse(packet)?),
         ReceiverReport::PACKET_TYPE => Packet::ReceiverReport(ReceiverReport::parse(packet)?),
@@ -149,7 +152,8 @@ fn read(packet: &[u8], packet_type: u8, count: u8) -> Result<Packet<'_>, RtcpErr
         App::PACKET_TYPE => Packet::Application(App::parse(packet)?),
         Xr::PACKET_TYPE => Packet::ExtendedReport(Xr::parse(packet)?),
         TransportFeedback::PACKET_TYPE if count == CongestionFeedback::FORMAT => {
-            let feedback = CongestionFeedback::parse(packet).ok_or(RtcpError::Malformed)?;
+            let feedback =
+                CongestionFeedback::parse(without_padding(packet)).ok_or(RtcpError::Malformed)?;
             Packet::CongestionFeedback(feedback)
         }
         TransportFeedback::PACKET_TYPE => transport_feedback(packet, count)?,
@@ -158,19 +162,49 @@ fn read(packet: &[u8], packet_type: u8, count: u8) -> Result<Packet<'_>, RtcpErr
     })
 }
 
+/// The bytes of padding at the end of a packet (RFC 3550 §6.4.1).
+fn padding(packet: &[u8]) -> Option<usize> {
+    match packet {
+        [first, .., padding] if first & 0x20 != 0 => Some((*padding).into()),
+        _ => None,
+    }
+}
+
+/// Whether the padding leaves what a packet of its type has at least. rtcp-types 0.3 looks only
+/// whether there is any, and panics where contents are read that it reaches into.
+fn padding_fits(packet: &[u8], packet_type: u8) -> bool {
+    let least = match packet_type {
+        SenderReport::PACKET_TYPE => SenderReport::MIN_PACKET_LEN,
+        ReceiverReport::PACKET_TYPE => ReceiverReport::MIN_PACKET_LEN,
+        App::PACKET_TYPE => App::MIN_PACKET_LEN,
+        Xr::PACKET_TYPE => Xr::MIN_PACKET_LEN,
+        TransportFeedback::PACKET_TYPE | PayloadFeedback::PACKET_TYPE => {
+            TransportFeedback::MIN_PACKET_LEN
+        }
+        _ => HEADER,
+    };
+    padding(packet).is_none_or(|padding| padding > 0 && packet.len() >= least + padding)
+}
+
+/// A packet whose padding fits, without it.
+fn without_padding(packet: &[u8]) -> &[u8] {
+    &packet[..packet.len() - padding(packet).unwrap_or(0)]
+}
+
 /// The formats of RFC 4585 §6.2 that are known.
 fn transport_feedback(packet: &[u8], count: u8) -> Result<Packet<'_>, RtcpError> {
     let feedback = TransportFeedback::parse(packet)?;
     let (sender_ssrc, media_ssrc) = (feedback.sender_ssrc(), feedback.media_ssrc());
+    let contents = &without_padding(packet)[TransportFeedback::MIN_PACKET_LEN..];
     Ok(match count {
         1 => Packet::Nack {
             sender_ssrc,
             media_ssrc,
-            lost: feedback.parse_fci()?,
+            lost: Nack::parse(contents)?,
         },
         15 => Packet::TransportWide {
             sender_ssrc,
-            arrivals: feedback.parse_fci()?,
+            arrivals: Twcc::parse(contents)?,
         },
         _ => Packet::Other {
             packet_type: TransportFeedback::PACKET_TYPE,
@@ -183,9 +217,10 @@ fn transport_feedback(packet: &[u8], count: u8) -> Result<Packet<'_>, RtcpError>
 fn payload_feedback(packet: &[u8], count: u8) -> Result<Packet<'_>, RtcpError> {
     let feedback = PayloadFeedback::parse(packet)?;
     let (sender_ssrc, media_ssrc) = (feedback.sender_ssrc(), feedback.media_ssrc());
+    let contents = &without_padding(packet)[TransportFeedback::MIN_PACKET_LEN..];
     Ok(match count {
         1 => {
-            feedback.parse_fci::<Pli>()?;
+            Pli::parse(contents)?;
             Packet::PictureLoss {
                 sender_ssrc,
                 media_ssrc,
@@ -193,7 +228,7 @@ fn payload_feedback(packet: &[u8], count: u8) -> Result<Packet<'_>, RtcpError> {
         }
         4 => Packet::FullIntraRequest {
             sender_ssrc,
-            requests: feedback.parse_fci()?,
+            requests: Fir::parse(contents)?,
         },
         // The format is the application's; REMB says that it is one.
         Remb::FORMAT => match Remb::parse(packet) {

@@ -137,6 +137,36 @@ fn a_private_item_that_is_longer_than_itself_is_refused() {
     assert_eq!((item.priv_prefix(), item.value()), (&b"a"[..], &[][..]));
 }
 
+/// An application's packet of which rtcp-types 0.3 would panic when its data is read.
+#[test]
+fn a_padding_that_is_longer_than_the_contents_is_refused() {
+    let mut datagram = vec![0xA0, 204, 0, 3, 0, 0, 0, 1];
+    datagram.extend(b"name");
+    datagram.extend([0, 0, 0, 4]);
+    let Some(Ok(Packet::Application(application))) = packets(&datagram).next() else {
+        panic!("no packet of an application");
+    };
+    assert!(application.data().is_empty());
+    for padding in [0, 5, 16, 20, 255] {
+        datagram[15] = padding;
+        assert_eq!(kinds(&datagram), [Err(RtcpError::Malformed)], "{padding}");
+    }
+}
+
+#[test]
+fn padding_is_no_sequence_number() {
+    let mut datagram = vec![
+        0xA1, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 7, 0, 0, 0, 0, 0, 4,
+    ];
+    let lost = |datagram: &[u8]| match packets(datagram).next() {
+        Some(Ok(Packet::Nack { lost, .. })) => lost.entries().collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(lost(&datagram), [7]);
+    datagram[0] = 0x81;
+    assert_eq!(lost(&datagram), [7, 0, 3]);
+}
+
 #[test]
 fn noise_is_read_without_harm() {
     let mut random = Random::from_number(6);
