@@ -13,8 +13,10 @@ pub struct Offer {
     pub description: Description,
     /// The offered m-sections in their order; the answer has as many (RFC 3264 §6).
     pub(super) sections: Vec<OfferedSection>,
-    /// Whether the data channels were in a BUNDLE group.
-    pub(super) bundled: bool,
+    /// The m-section whose transport the data channels use.
+    pub(super) transport: usize,
+    /// The identifications in the BUNDLE group of the data channels, in its order.
+    pub(super) bundle: Vec<String>,
 }
 
 /// What the answer has to know of an offered m-section.
@@ -32,12 +34,11 @@ pub(super) struct OfferedSection {
 pub(super) enum SectionRole {
     /// Port 0.
     Rejected,
-    /// Its transport carries the data channels: accepted without media. The attributes describe
-    /// the payload type that the answer names.
-    Carrier(Vec<Attribute>),
-    /// The data channels. `transport`: nothing else carries them. `sctpmap`: the old form
-    /// `DTLS/SCTP 5000`, which names the port there.
-    Data { transport: bool, sctpmap: bool },
+    /// It uses the transport of the data channels, or carries it for them: accepted without media.
+    /// The attributes describe the payload type that the answer names.
+    Inactive(Vec<Attribute>),
+    /// The data channels. `sctpmap`: the old form `DTLS/SCTP 5000`, which names the port there.
+    Data { sctpmap: bool },
 }
 
 impl Offer {
@@ -56,33 +57,31 @@ impl Offer {
         if let Some(group) = self.bundle_group() {
             out.add_attribute_with_value("group", group);
         }
-        for section in &self.sections {
-            out.add_media(section.answer(local)?);
+        for (index, section) in self.sections.iter().enumerate() {
+            out.add_media(section.answer(local, index == self.transport)?);
         }
         text(&out)
     }
 
-    /// RFC 8843 §7.3.2: the accepted m-sections, the one with the transport first.
+    /// RFC 8843 §7.3.2: the accepted m-sections in the order of the offer's group, of which the
+    /// first that is not rejected has the transport.
     fn bundle_group(&self) -> Option<String> {
-        if !self.bundled {
+        if self.bundle.is_empty() {
             return None;
         }
-        let accepted = self
-            .sections
-            .iter()
-            .filter(|s| s.role != SectionRole::Rejected);
-        let (carriers, data): (Vec<_>, Vec<_>) =
-            accepted.partition(|s| matches!(s.role, SectionRole::Carrier(_)));
-        let mids = carriers
-            .into_iter()
-            .chain(data)
-            .filter_map(|s| s.mid.as_deref());
+        let accepted = |mid: &&String| {
+            let is_it = |s: &OfferedSection| s.mid.as_ref() == Some(*mid);
+            let section = self.sections.iter().find(|s| is_it(s));
+            section.is_some_and(|s| s.role != SectionRole::Rejected)
+        };
+        let mids = self.bundle.iter().filter(accepted);
         Some(mids.fold(String::from("BUNDLE"), |group, mid| group + " " + mid))
     }
 }
 
 impl OfferedSection {
-    fn answer(&self, local: &Description) -> Result<Media, SdpWriteError> {
+    /// `transport`: this section's candidates count.
+    fn answer(&self, local: &Description, transport: bool) -> Result<Media, SdpWriteError> {
         let rejected = self.role == SectionRole::Rejected;
         let mut media = Media {
             media: self.media.clone(),
@@ -102,16 +101,14 @@ impl OfferedSection {
         }
         match &self.role {
             SectionRole::Rejected => media.add_attribute_from_str("inactive"),
-            SectionRole::Carrier(codec) => {
+            SectionRole::Inactive(codec) => {
                 media.add_attribute_from_str("inactive");
                 media.add_attribute_from_str("rtcp-mux");
                 media.add_attributes(codec.iter().cloned());
-                media.add_attributes(transport_attributes(local)?);
+                media.add_attributes(transport_attributes(local, transport)?);
             }
-            SectionRole::Data { transport, sctpmap } => {
-                if *transport {
-                    media.add_attributes(transport_attributes(local)?);
-                }
+            SectionRole::Data { sctpmap } => {
+                media.add_attributes(transport_attributes(local, transport)?);
                 if *sctpmap {
                     media.fmt = local.sctp_port.to_string();
                 }

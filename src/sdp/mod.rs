@@ -11,11 +11,11 @@
 //!
 //! # Offers with audio and video
 //!
-//! Only the data channels of an offer are accepted. The other m-sections are rejected (port 0)
-//! and left out of the BUNDLE group, with one exception: where the data channels share the ICE
-//! and DTLS of the group's first m-section (every browser's first offer looks like that), that
-//! section carries the transport for all and cannot be rejected alone (RFC 8843 §7.3.2; Chromium
-//! refuses such an answer under `max-bundle`). It is accepted as `inactive`, and no media flows.
+//! Only the data channels of an offer are accepted. Audio and video that are bundled with them are
+//! answered as `inactive` rather than rejected: the group's first m-section carries the transport
+//! for all and cannot be rejected alone (RFC 8843 §7.3.2; Chromium refuses such an answer under
+//! `max-bundle`). Each section of the bundle repeats what describes ICE and DTLS, which RFC 8843
+//! lets out, since clients fail without it. Sections outside of the bundle are rejected (port 0).
 
 mod answer;
 mod description;

@@ -139,27 +139,48 @@ fn data_that_shares_the_transport_of_audio_keeps_audio_as_an_inactive_carrier() 
         assert_eq!(offer.description.sctp_port, 5000);
 
         let answer = answer(&offer);
-        assert!(answer.contains("a=group:BUNDLE 0 2\r\n"), "{answer}");
+        assert!(answer.contains("a=group:BUNDLE 0 1 2\r\n"), "{answer}");
         let sections = sections(&answer);
         assert_eq!(sections.len(), 3);
         assert!(sections[0].starts_with("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"));
-        for line in [
-            "a=inactive",
-            "a=rtcp-mux",
-            "a=rtpmap:111 opus/48000/2",
-            "a=setup:passive",
-        ] {
-            assert!(
-                sections[0].contains(&format!("{line}\r\n")),
-                "{line} in {answer}"
-            );
+        assert!(sections[0].contains("a=rtpmap:111 opus/48000/2\r\n"));
+        assert!(sections[1].starts_with("m=video 9 UDP/TLS/RTP/SAVPF 96\r\n"));
+        assert!(sections[1].contains("a=rtpmap:96 VP8/90000\r\n"));
+        for section in &sections[..2] {
+            assert!(section.contains("a=inactive\r\n") && section.contains("a=rtcp-mux\r\n"));
+            assert_eq!(section.matches("a=rtpmap").count(), 1);
         }
-        assert!(sections[1].starts_with("m=video 0 UDP/TLS/RTP/SAVPF 96 97"));
-        assert!(!sections[1].contains("ice-ufrag") && !sections[1].contains("rtpmap"));
         assert!(sections[2].starts_with("m=application 9 "));
-        // RFC 8843 §7.1.3: the transport is described once.
-        assert!(!sections[2].contains("ice-ufrag") && !sections[2].contains("fingerprint"));
         assert!(sections[2].contains("a=mid:2\r\n") && sections[2].contains("a=sctp-port:5000"));
+    }
+}
+
+/// What Firefox, aiortc, pion and GStreamer look for in each m-section of a bundle, and only the
+/// first has candidates.
+#[test]
+fn each_bundled_section_describes_ice_and_dtls() {
+    for text in [CHROMIUM_AV, CHROMIUM_AV_MAX, AIORTC_AUDIO] {
+        let offer = parse(text);
+        let answer = answer(&offer);
+        for (index, section) in sections(&answer).iter().enumerate() {
+            let ours = &offer.description;
+            let fingerprint = &ours.fingerprints[0];
+            for line in [
+                format!("a=ice-ufrag:{}", ours.ice.ufrag),
+                format!("a=ice-pwd:{}", ours.ice.pwd),
+                format!("a=fingerprint:{fingerprint}"),
+                "a=setup:passive".to_owned(),
+            ] {
+                assert_eq!(
+                    section.matches(&format!("{line}\r\n")).count(),
+                    1,
+                    "{section}"
+                );
+            }
+            assert_eq!(section.contains("a=candidate"), index == 0, "{section}");
+            let end = section.contains("a=end-of-candidates");
+            assert_eq!(end, index == 0 && ours.end_of_candidates, "{section}");
+        }
     }
 }
 
@@ -223,7 +244,7 @@ fn a_bundle_only_section_uses_the_transport_of_the_first() {
     }
     let offer = parse(&text);
     assert_eq!(offer.description.ice.ufrag, "EdZf");
-    assert!(answer(&offer).contains("a=group:BUNDLE 0 2\r\n"));
+    assert!(answer(&offer).contains("a=group:BUNDLE 0 1 2\r\n"));
 }
 
 #[test]
@@ -239,8 +260,27 @@ fn data_first_in_the_bundle_carries_itself() {
     let offer = parse(&text);
     assert_eq!(offer.description.m_line_index, 0);
     let answer = answer(&offer);
-    assert!(answer.contains("a=group:BUNDLE 2\r\n"));
-    assert!(sections(&answer)[1].starts_with("m=audio 0 "));
+    assert!(answer.contains("a=group:BUNDLE 2 0 1\r\n"));
+    let sections = sections(&answer);
+    assert!(sections[0].contains("a=candidate"));
+    assert!(sections[1].starts_with("m=audio 9 ") && sections[1].contains("a=inactive\r\n"));
+    assert!(!sections[1].contains("a=candidate"));
+}
+
+/// Port 0 without `bundle-only` is a section that the offerer stopped: it stays so.
+#[test]
+fn what_the_offer_stopped_stays_rejected_and_out_of_the_bundle() {
+    let text = CHROMIUM_AV.replace("m=video 37034", "m=video 0");
+    let answer_to = answer(&parse(&text));
+    assert!(answer_to.contains("a=group:BUNDLE 0 2\r\n"), "{answer_to}");
+    assert!(sections(&answer_to)[1].starts_with("m=video 0 "));
+    // The first stopped: the next has the transport.
+    let text = CHROMIUM_AV.replace("m=audio 55660", "m=audio 0");
+    let offer = parse(&text);
+    assert_eq!(offer.description.mid.as_deref(), Some("1"));
+    let answer_to = answer(&offer);
+    assert!(answer_to.contains("a=group:BUNDLE 1 2\r\n"), "{answer_to}");
+    assert!(sections(&answer_to)[1].contains("a=candidate"));
 }
 
 #[test]

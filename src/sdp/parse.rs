@@ -22,17 +22,19 @@ pub(super) fn offer(text: &str) -> Result<Offer, SdpError> {
         return Err(SdpError::DataChannelsRejected);
     }
     let description = describe(&session, data, carrier, Kind::Offer)?;
+    let transport = carrier.unwrap_or(data);
     let sections = session.medias.iter().enumerate().map(|(index, media)| {
-        let role = match carrier {
-            _ if index == data => SectionRole::Data {
-                transport: carrier.is_none(),
+        let role = if index == data {
+            SectionRole::Data {
                 sctpmap: is_sctpmap(media),
-            },
-            Some(carrier) if index == carrier => SectionRole::Carrier(first_codec(media)),
-            _ => SectionRole::Rejected,
+            }
+        } else if Some(index) == carrier || rides(&session, index, transport, &group) {
+            SectionRole::Inactive(first_codec(media))
+        } else {
+            SectionRole::Rejected
         };
         let fmt = match role {
-            SectionRole::Carrier(_) => media.fmt.split(' ').next().unwrap_or_default(),
+            SectionRole::Inactive(_) => media.fmt.split(' ').next().unwrap_or_default(),
             _ => &media.fmt,
         };
         Ok(OfferedSection {
@@ -47,7 +49,8 @@ pub(super) fn offer(text: &str) -> Result<Offer, SdpError> {
     Ok(Offer {
         description,
         sections,
-        bundled: !group.is_empty(),
+        transport,
+        bundle: group.into_iter().map(str::to_owned).collect(),
     })
 }
 
@@ -180,26 +183,49 @@ fn bundle_group<'a>(session: &'a Session, media: &Media) -> Vec<&'a str> {
         .unwrap_or_default()
 }
 
-/// The other m-section whose transport carries the data channels, if there is one: the first of
-/// the group that is not rejected (RFC 8843 §7.2.1), when the data channels have the same ICE
-/// credentials or none of their own.
-fn carrier(session: &Session, data: usize, group: &[&str]) -> Option<usize> {
+/// The first m-section of a group that is not rejected: its transport is the group's (RFC 8843
+/// §7.2.1).
+fn tagged(session: &Session, group: &[&str]) -> Option<usize> {
     let by_mid = |mid: &str| {
         let has = |m: &Media| m.get_first_attribute_value("mid").flatten() == Some(mid);
         session.medias.iter().position(has)
     };
-    let tagged = group
+    group
         .iter()
         .filter_map(|mid| by_mid(mid))
-        .find(|&index| session.medias[index].port != 0)?;
+        .find(|&index| session.medias[index].port != 0)
+}
+
+/// Whether an m-section has the ICE credentials of another, or none of its own.
+fn shares(session: &Session, index: usize, other: usize) -> bool {
     let credentials = |index: usize| {
         let media: &Media = &session.medias[index];
         let value = |name| media.get_first_attribute_value(name).flatten();
         (value("ice-ufrag"), value("ice-pwd"))
     };
-    let own = credentials(data);
-    let shared = own == (None, None) || own == credentials(tagged);
-    (tagged != data && shared).then_some(tagged)
+    let own = credentials(index);
+    own == (None, None) || own == credentials(other)
+}
+
+/// The other m-section whose transport carries the data channels, if there is one: that of their
+/// group, when they have the same ICE credentials or none of their own.
+fn carrier(session: &Session, data: usize, group: &[&str]) -> Option<usize> {
+    let tagged = tagged(session, group)?;
+    (tagged != data && shares(session, data, tagged)).then_some(tagged)
+}
+
+/// Whether an m-section of audio or video uses the transport of the data channels.
+fn rides(session: &Session, index: usize, transport: usize, group: &[&str]) -> bool {
+    let media = &session.medias[index];
+    let grouped = media
+        .get_first_attribute_value("mid")
+        .flatten()
+        .is_some_and(|mid| group.contains(&mid));
+    grouped
+        && media.proto.contains("RTP/SAVP")
+        && (media.port != 0 || media.has_attribute("bundle-only"))
+        && tagged(session, group) == Some(transport)
+        && shares(session, index, transport)
 }
 
 /// The payload type that an inactive answer names, described as the offer did.

@@ -30,7 +30,7 @@ pub(super) fn offer(local: &Description, origin: Origin) -> Result<String, SdpWr
     // RFC 8840 §4.1.1: port 9 and 0.0.0.0 stand for "see the candidates".
     media.add_connection(Connection::from_ip_addr(Ipv4Addr::UNSPECIFIED));
     media.add_attribute_with_value("mid", mid);
-    media.add_attributes(transport_attributes(local)?);
+    media.add_attributes(transport_attributes(local, true)?);
     media.add_attributes(application_attributes(local, false));
     out.add_media(media);
     text(&out)
@@ -49,8 +49,13 @@ pub(super) fn session(origin: Origin, local: &Description) -> Session {
     out
 }
 
-/// What describes ICE and DTLS, in the one m-section that carries the transport.
-pub(super) fn transport_attributes(local: &Description) -> Result<Vec<Attribute>, SdpWriteError> {
+/// What describes ICE and DTLS. RFC 8843 §7.1.3 wants it in the m-section alone that carries the
+/// transport for a bundle, but Firefox, aiortc, pion and GStreamer look for it in each. Candidates
+/// are in the one.
+pub(super) fn transport_attributes(
+    local: &Description,
+    candidates: bool,
+) -> Result<Vec<Attribute>, SdpWriteError> {
     local
         .ice
         .check()
@@ -72,10 +77,12 @@ pub(super) fn transport_attributes(local: &Description) -> Result<Vec<Attribute>
         out.push(Attribute::with_value("fingerprint", line));
     }
     out.push(Attribute::with_value("setup", local.setup));
-    out.extend(candidate_attributes(
-        &local.candidates,
-        local.end_of_candidates,
-    )?);
+    if candidates {
+        out.extend(candidate_attributes(
+            &local.candidates,
+            local.end_of_candidates,
+        )?);
+    }
     Ok(out)
 }
 
