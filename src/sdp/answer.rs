@@ -2,6 +2,8 @@
 
 use sdp_types::{Attribute, Connection, Media};
 
+use super::media_answer::MediaAnswer;
+use super::section::MediaSection;
 use super::write::{application_attributes, session, text, transport_attributes};
 use super::{Description, Origin, SdpWriteError};
 
@@ -34,9 +36,13 @@ pub(super) struct OfferedSection {
 pub(super) enum SectionRole {
     /// Port 0.
     Rejected,
-    /// It uses the transport of the data channels, or carries it for them: accepted without media.
-    /// The attributes describe the payload type that the answer names.
-    Inactive(Vec<Attribute>),
+    /// It uses the transport of the data channels, or carries it for them. Where it is not accepted
+    /// no media flows; `codec` describes the payload type that the answer then names.
+    Media {
+        codec: Vec<Attribute>,
+        /// What was offered of audio or video; `None` for what is neither, or has no mid.
+        offered: Option<Box<MediaSection>>,
+    },
     /// The data channels. `sctpmap`: the old form `DTLS/SCTP 5000`, which names the port there.
     Data { sctpmap: bool },
 }
@@ -50,6 +56,37 @@ impl Offer {
     ///
     /// [`Setup::answer`]: super::Setup::answer
     pub fn answer(&self, origin: Origin, local: &Description) -> Result<String, SdpWriteError> {
+        self.answer_media(origin, local, &[])
+    }
+
+    /// The offered m-sections of audio and video that use the same transport, in their order: each
+    /// can be accepted.
+    pub fn media(&self) -> impl Iterator<Item = &MediaSection> {
+        self.sections.iter().filter_map(OfferedSection::media)
+    }
+
+    /// Whether there are data channels in it. There are, but where
+    /// [`parse_media_offer`](Description::parse_media_offer) read one without.
+    pub fn has_data(&self) -> bool {
+        let is_data = |s: &OfferedSection| matches!(s.role, SectionRole::Data { .. });
+        self.sections.iter().any(is_data)
+    }
+
+    /// The same as [`answer`](Self::answer), with the m-sections of audio and video accepted that
+    /// `accepted` names. The others are answered as `inactive`.
+    ///
+    /// # Errors
+    /// [`SdpWriteError`], also when `accepted` names what was not offered.
+    pub fn answer_media(
+        &self,
+        origin: Origin,
+        local: &Description,
+        accepted: &[MediaAnswer],
+    ) -> Result<String, SdpWriteError> {
+        let known = |answer: &MediaAnswer| self.media().any(|media| media.mid == answer.mid);
+        if !accepted.iter().all(known) {
+            return Err(SdpWriteError::UnknownSection);
+        }
         if !self.description.setup.allows(local.setup) {
             return Err(SdpWriteError::Setup(local.setup));
         }
@@ -58,7 +95,10 @@ impl Offer {
             out.add_attribute_with_value("group", group);
         }
         for (index, section) in self.sections.iter().enumerate() {
-            out.add_media(section.answer(local, index == self.transport)?);
+            let accepted = accepted
+                .iter()
+                .find(|a| Some(&a.mid) == section.mid.as_ref());
+            out.add_media(section.answer(local, index == self.transport, accepted)?);
         }
         text(&out)
     }
@@ -80,8 +120,20 @@ impl Offer {
 }
 
 impl OfferedSection {
+    fn media(&self) -> Option<&MediaSection> {
+        match &self.role {
+            SectionRole::Media { offered, .. } => offered.as_deref(),
+            SectionRole::Rejected | SectionRole::Data { .. } => None,
+        }
+    }
+
     /// `transport`: this section's candidates count.
-    fn answer(&self, local: &Description, transport: bool) -> Result<Media, SdpWriteError> {
+    fn answer(
+        &self,
+        local: &Description,
+        transport: bool,
+        accepted: Option<&MediaAnswer>,
+    ) -> Result<Media, SdpWriteError> {
         let rejected = self.role == SectionRole::Rejected;
         let mut media = Media {
             media: self.media.clone(),
@@ -101,10 +153,15 @@ impl OfferedSection {
         }
         match &self.role {
             SectionRole::Rejected => media.add_attribute_from_str("inactive"),
-            SectionRole::Inactive(codec) => {
-                media.add_attribute_from_str("inactive");
-                media.add_attribute_from_str("rtcp-mux");
-                media.add_attributes(codec.iter().cloned());
+            SectionRole::Media { codec, offered } => {
+                if let (Some(offered), Some(accepted)) = (offered, accepted) {
+                    media.fmt = accepted.formats();
+                    media.add_attributes(accepted.attributes(offered)?);
+                } else {
+                    media.add_attribute_from_str("inactive");
+                    media.add_attribute_from_str("rtcp-mux");
+                    media.add_attributes(codec.iter().cloned());
+                }
                 media.add_attributes(transport_attributes(local, transport)?);
             }
             SectionRole::Data { sctpmap } => {

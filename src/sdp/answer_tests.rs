@@ -127,3 +127,31 @@ fn a_description_that_could_not_work_is_not_written() {
     );
     assert_eq!(offer(|d| d.mid = Some("a b".into())), malformed);
 }
+
+#[test]
+fn an_answer_to_data_alone_line_by_line() {
+    let offer = Description::parse_offer(include_str!("testdata/chromium.sdp")).unwrap();
+    let answer = offer.answer(ORIGIN, &local(Setup::Active)).unwrap();
+    let lines: Vec<_> = answer.split("\r\n").collect();
+    let expected = [
+        "v=0",
+        "o=- 9223372036854775807 3 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        "a=mid:0",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:0123456789012345678901",
+        "a=ice-options:trickle",
+        "a=fingerprint:sha-256 AB:CD",
+        "a=setup:active",
+        "a=candidate:1 1 udp 2130706431 192.0.2.7 4000 typ host",
+        "a=end-of-candidates",
+        "a=sctp-port:5000",
+        "a=max-message-size:262144",
+        "",
+    ];
+    assert_eq!(lines, expected);
+}

@@ -54,7 +54,18 @@ impl Description {
     /// # Errors
     /// [`SdpError`], when there is no usable offer of data channels in it.
     pub fn parse_offer(text: &str) -> Result<Offer, SdpError> {
-        parse::offer(text)
+        parse::offer(text, parse::Wanted::Data)
+    }
+
+    /// Reads a peer's offer of audio, video, data channels, or all of them, whose
+    /// [media](Offer::media) can be [answered](Offer::answer_media). Without data channels the
+    /// description's SCTP port and largest message mean nothing.
+    ///
+    /// # Errors
+    /// [`SdpError`], also when not all that is offered is in one BUNDLE group, or RTCP is to have a
+    /// port of its own.
+    pub fn parse_media_offer(text: &str) -> Result<Offer, SdpError> {
+        parse::offer(text, parse::Wanted::Media)
     }
 
     /// Reads the answer to an offer of [ours](Self::to_offer).

@@ -112,6 +112,20 @@ pub enum SdpError {
         /// Its beginning.
         found: String,
     },
+    /// Audio or video outside of the BUNDLE group that carries the rest.
+    #[error(
+        "m= line {section} is in no BUNDLE group with the others: all media and data must share one transport (in a browser, leave bundlePolicy as it is)"
+    )]
+    NotBundled {
+        /// The m-section, counted from 1.
+        section: usize,
+    },
+    /// Audio or video without `a=rtcp-mux`.
+    #[error("m= line {section} has no a=rtcp-mux: RTP and RTCP must share one port")]
+    NoRtcpMux {
+        /// The m-section, counted from 1.
+        section: usize,
+    },
     /// `a=mid` is not a token.
     #[error("a=mid:{found:?} is not an identifier of letters and digits")]
     Mid {
@@ -139,6 +153,8 @@ impl SdpError {
             SdpError::SetupUndecided => "setup_undecided",
             SdpError::SctpPort { .. } => "sctp_port",
             SdpError::MaxMessageSize { .. } => "max_message_size",
+            SdpError::NotBundled { .. } => "not_bundled",
+            SdpError::NoRtcpMux { .. } => "no_rtcp_mux",
             SdpError::Mid { .. } => "mid",
         }
     }
@@ -188,6 +204,24 @@ pub enum SdpWriteError {
         "setup {0} cannot be written here: an offer says actpass, an answer what its offer allows"
     )]
     Setup(super::Setup),
+    /// An answer to an m-section that was not offered, or does not use the transport.
+    #[error("there is no m-section of this identification to be answered")]
+    UnknownSection,
+    /// An answer with a payload type that was not offered, or retransmits one that is not answered.
+    #[error("payload type {0} was not offered, or retransmits one that is not answered")]
+    PayloadType(u8),
+    /// An answer without a codec that carries media.
+    #[error("an m-section that is accepted needs a codec")]
+    NoCodecs,
+    /// An answer with a header extension that was not offered.
+    #[error("the header extension {0} was not offered")]
+    Extension(u8),
+    /// An answer with a layer that was not offered.
+    #[error("the layer was not offered")]
+    Rid,
+    /// An answer to an m-section that was offered without `a=rtcp-mux`.
+    #[error("an m-section without a=rtcp-mux cannot be accepted")]
+    RtcpMux,
     /// A candidate, fingerprint or mid has a line break or is no such thing.
     #[error("a candidate line, fingerprint or mid is malformed")]
     Malformed,
@@ -200,6 +234,12 @@ impl SdpWriteError {
             SdpWriteError::NoFingerprints => "no_fingerprints",
             SdpWriteError::IceCredentials => "ice_credentials",
             SdpWriteError::Setup(_) => "setup",
+            SdpWriteError::UnknownSection => "unknown_section",
+            SdpWriteError::PayloadType(_) => "payload_type",
+            SdpWriteError::NoCodecs => "no_codecs",
+            SdpWriteError::Extension(_) => "extension",
+            SdpWriteError::Rid => "rid",
+            SdpWriteError::RtcpMux => "rtcp_mux",
             SdpWriteError::Malformed => "malformed",
         }
     }

@@ -1,34 +1,42 @@
-//! Session descriptions: the offers, answers and trickle fragments of data-channel sessions, as
-//! text and as values.
+//! Session descriptions: offers of data channels, audio and video, the answers to them, and trickle
+//! fragments, as text and as values.
 //!
 //! Everything here is plain data. What an SDP says about ICE, DTLS and SCTP is held as the words
 //! it used (a candidate stays its line, a fingerprint its algorithm and value); the machines
 //! judge them. So this module knows no machine, and no machine knows SDP.
 //!
 //! - [`Description::parse_offer`] reads a peer's offer, [`Offer::answer`] writes the answer to it;
+//! - [`Description::parse_media_offer`] reads one with audio and video, which
+//!   [`Offer::answer_media`] accepts;
 //! - [`Description::to_offer`] writes an offer, [`Description::parse_answer`] reads the answer;
 //! - [`Fragment`] is what `PATCH` carries: candidates found later, and ICE restarts (RFC 8840).
 //!
 //! # Offers with audio and video
 //!
-//! Only the data channels of an offer are accepted. Audio and video that are bundled with them are
-//! answered as `inactive` rather than rejected: the group's first m-section carries the transport
+//! Audio and video are accepted as [`MediaAnswer`]s say, and where none does they are answered as
+//! `inactive` rather than rejected: the group's first m-section carries the transport
 //! for all and cannot be rejected alone (RFC 8843 §7.3.2; Chromium refuses such an answer under
 //! `max-bundle`). Each section of the bundle repeats what describes ICE and DTLS, which RFC 8843
 //! lets out, since clients fail without it. Sections outside of the bundle are rejected (port 0).
 
 mod answer;
+mod codec;
 mod description;
 mod error;
 mod fragment;
+mod media_answer;
 mod parse;
+mod section;
 mod types;
 mod write;
 
 pub use answer::Offer;
+pub use codec::Codec;
 pub use description::Description;
 pub use error::{SdpError, SdpWriteError};
 pub use fragment::Fragment;
+pub use media_answer::{MediaAnswer, Sending};
+pub use section::{Direction, ExtensionMap, MediaKind, MediaSection, Rid, SsrcGroup};
 pub use types::{Fingerprint, IceCredentials, Origin, Setup};
 
 /// The longest description that is parsed, in bytes. Chromium's offer of audio, video and data is

@@ -4,37 +4,70 @@ use sdp_types::{Attribute, Media, Session};
 
 use super::answer::{OfferedSection, SectionRole};
 use super::error::{SdpError, excerpt};
+use super::section::MediaSection;
 use super::types::is_token;
 use super::{
     DEFAULT_SCTP_PORT, Description, Fingerprint, IceCredentials, MAX_CANDIDATES,
     MAX_DESCRIPTION_SIZE, MAX_FINGERPRINTS, MAX_MEDIA, Offer, Setup,
 };
 
-/// An offer: its data channels, and what the answer must repeat.
-pub(super) fn offer(text: &str) -> Result<Offer, SdpError> {
+/// What an offer must have in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Data channels.
+    Data,
+    /// Data channels, audio or video: one transport for all that is not stopped.
+    Media,
+}
+
+/// An offer: its data channels, its media, and what the answer must repeat.
+pub(super) fn offer(text: &str, wanted: Wanted) -> Result<Offer, SdpError> {
     let session = session(text, MAX_DESCRIPTION_SIZE, 0)?;
-    let data = find_data(&session)?;
-    let group = bundle_group(&session, &session.medias[data]);
-    let carrier = carrier(&session, data, &group);
+    let data = match wanted {
+        Wanted::Data => Some(find_data(&session)?),
+        Wanted::Media => find_data(&session)
+            .ok()
+            .filter(|&index| is_offered(&session.medias[index])),
+    };
+    // What is looked at for the transport: the data channels, or else the first medium.
+    let anchor = match data {
+        Some(data) => data,
+        None => find_media(&session)?,
+    };
+    let group = bundle_group(&session, &session.medias[anchor]);
+    let carrier = carrier(&session, anchor, &group);
     // RFC 8843 §6: port 0 with `bundle-only` is an m-section that lives in the bundle only. (The
     // carrier of an m-section is never that section itself.)
-    if session.medias[data].port == 0 && carrier.is_none() {
-        return Err(SdpError::DataChannelsRejected);
+    if session.medias[anchor].port == 0 && carrier.is_none() {
+        return Err(match data {
+            Some(_) => SdpError::DataChannelsRejected,
+            None => SdpError::NotBundled {
+                section: anchor + 1,
+            },
+        });
     }
-    let description = describe(&session, data, carrier, Kind::Offer)?;
-    let transport = carrier.unwrap_or(data);
+    let description = describe(&session, anchor, carrier, Kind::Offer)?;
+    let transport = carrier.unwrap_or(anchor);
+    // Where the data channels have a transport of their own, nothing else of the group uses it.
+    let bundled = tagged(&session, &group) == Some(transport);
     let sections = session.medias.iter().enumerate().map(|(index, media)| {
-        let role = if index == data {
+        let role = if Some(index) == data {
             SectionRole::Data {
                 sctpmap: is_sctpmap(media),
             }
-        } else if Some(index) == carrier || rides(&session, index, transport, &group) {
-            SectionRole::Inactive(first_codec(media))
+        } else if index == transport || bundled && rides(&session, index, transport, &group) {
+            SectionRole::Media {
+                codec: first_codec(media),
+                offered: MediaSection::read(&session, media).map(Box::new),
+            }
         } else {
             SectionRole::Rejected
         };
+        if wanted == Wanted::Media {
+            check_media(media, index, &role)?;
+        }
         let fmt = match role {
-            SectionRole::Inactive(_) => media.fmt.split(' ').next().unwrap_or_default(),
+            SectionRole::Media { .. } => media.fmt.split(' ').next().unwrap_or_default(),
             _ => &media.fmt,
         };
         Ok(OfferedSection {
@@ -52,6 +85,33 @@ pub(super) fn offer(text: &str) -> Result<Offer, SdpError> {
         transport,
         bundle: group.into_iter().map(str::to_owned).collect(),
     })
+}
+
+/// Whether an m-section is not stopped.
+fn is_offered(media: &Media) -> bool {
+    media.port != 0 || media.has_attribute("bundle-only")
+}
+
+/// The first m-section of audio or video that is not stopped.
+fn find_media(session: &Session) -> Result<usize, SdpError> {
+    let is_media = |m: &Media| matches!(m.media.as_str(), "audio" | "video") && is_offered(m);
+    let found = session.medias.iter().position(is_media);
+    found.ok_or(SdpError::NoDataChannels {
+        media: session.medias.len(),
+    })
+}
+
+/// Media that is offered must be bundled, with RTCP on the same port.
+fn check_media(media: &Media, index: usize, role: &SectionRole) -> Result<(), SdpError> {
+    let section = index + 1;
+    let is_media = matches!(media.media.as_str(), "audio" | "video") && is_offered(media);
+    match role {
+        SectionRole::Media { .. } if is_media && !media.has_attribute("rtcp-mux") => {
+            Err(SdpError::NoRtcpMux { section })
+        }
+        SectionRole::Rejected if is_media => Err(SdpError::NotBundled { section }),
+        _ => Ok(()),
+    }
 }
 
 /// An answer to an offer of ours.
@@ -142,7 +202,7 @@ fn find_data(session: &Session) -> Result<usize, SdpError> {
             .filter(|(_, m)| is_data(m))
     };
     all()
-        .find(|(_, m)| m.port != 0 || m.has_attribute("bundle-only"))
+        .find(|(_, m)| is_offered(m))
         .or_else(|| all().next())
         .map(|(index, _)| index)
         .ok_or(SdpError::NoDataChannels {
@@ -178,7 +238,12 @@ fn bundle_group<'a>(session: &'a Session, media: &Media) -> Vec<&'a str> {
         .get_attribute_values("group")
         .flatten()
         .filter_map(|group| group.strip_prefix("BUNDLE "))
-        .map(|mids| mids.split_ascii_whitespace().collect::<Vec<_>>())
+        // There are no more m-sections than that.
+        .map(|mids| {
+            mids.split_ascii_whitespace()
+                .take(MAX_MEDIA)
+                .collect::<Vec<_>>()
+        })
         .find(|mids| mids.contains(&mid))
         .unwrap_or_default()
 }
@@ -214,7 +279,7 @@ fn carrier(session: &Session, data: usize, group: &[&str]) -> Option<usize> {
     (tagged != data && shares(session, data, tagged)).then_some(tagged)
 }
 
-/// Whether an m-section of audio or video uses the transport of the data channels.
+/// Whether an m-section of audio or video uses the transport of the group.
 fn rides(session: &Session, index: usize, transport: usize, group: &[&str]) -> bool {
     let media = &session.medias[index];
     let grouped = media
@@ -223,8 +288,7 @@ fn rides(session: &Session, index: usize, transport: usize, group: &[&str]) -> b
         .is_some_and(|mid| group.contains(&mid));
     grouped
         && media.proto.contains("RTP/SAVP")
-        && (media.port != 0 || media.has_attribute("bundle-only"))
-        && tagged(session, group) == Some(transport)
+        && is_offered(media)
         && shares(session, index, transport)
 }
 
