@@ -211,11 +211,18 @@ stage_browser() {
     need_netns
     need chromium chromium
     need_npm_packages tests/browser
-    local engine
+    local engine browser
     for engine in $engines; do
         echo "engine $engine"
         in_server "$engine" node tests/browser/run.mjs '{}' --chromium "$(command -v chromium)" \
             --screenshots "$logs/screenshots/$engine"
+    done
+    # Answers alone, to every kind of offer, in both browsers.
+    need firefox-esr firefox-esr
+    cargo build --locked -p actix-rtc-proto --example answerer
+    for browser in chromium firefox; do
+        tests/netns.sh node tests/sdp/browsers.mjs "$target/debug/examples/answerer" $browser \
+            "$(command -v $browser || command -v $browser-esr)"
     done
     # Actors of a server that can be told to fail: the tests have built one.
     cargo build --all-features --locked
@@ -236,6 +243,8 @@ stage_aiortc() {
     for engine in $engines; do
         in_server "$engine" "$aiortc_python" tests/aiortc/offerer.py '{}'
     done
+    cargo build --locked -p actix-rtc-proto --example answerer
+    tests/netns.sh "$aiortc_python" tests/sdp/aiortc_peer.py "$target/debug/examples/answerer"
     RTC_AIORTC_PYTHON=$aiortc_python cargo test --all-features --locked --test aiortc --test srtp
 }
 

@@ -37,9 +37,9 @@ pub(super) enum SectionRole {
     /// Port 0.
     Rejected,
     /// It uses the transport of the data channels, or carries it for them. Where it is not accepted
-    /// no media flows; `codec` describes the payload type that the answer then names.
+    /// no media flows; `inactive` describes what the answer then names.
     Media {
-        codec: Vec<Attribute>,
+        inactive: Vec<Attribute>,
         /// What was offered of audio or video; `None` for what is neither, or has no mid.
         offered: Option<Box<MediaSection>>,
     },
@@ -153,14 +153,14 @@ impl OfferedSection {
         }
         match &self.role {
             SectionRole::Rejected => media.add_attribute_from_str("inactive"),
-            SectionRole::Media { codec, offered } => {
+            SectionRole::Media { inactive, offered } => {
                 if let (Some(offered), Some(accepted)) = (offered, accepted) {
                     media.fmt = accepted.formats();
                     media.add_attributes(accepted.attributes(offered)?);
                 } else {
                     media.add_attribute_from_str("inactive");
                     media.add_attribute_from_str("rtcp-mux");
-                    media.add_attributes(codec.iter().cloned());
+                    media.add_attributes(inactive.iter().cloned());
                 }
                 media.add_attributes(transport_attributes(local, transport)?);
             }

@@ -267,6 +267,28 @@ fn data_first_in_the_bundle_carries_itself() {
     assert!(!sections[1].contains("a=candidate"));
 }
 
+/// Chromium offers no others later: what is refused first could never be told apart.
+#[test]
+fn what_is_refused_keeps_the_extensions_that_tell_sections_and_layers_apart() {
+    let answer = answer(&parse(CHROMIUM_AV));
+    let sections = sections(&answer);
+    let mid = "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n";
+    assert!(sections[0].contains(mid));
+    assert_eq!(sections[0].matches("a=extmap").count(), 1);
+    let mut extensions = sections[1]
+        .lines()
+        .filter(|line| line.starts_with("a=extmap"));
+    for (id, name) in [
+        (4, "mid"),
+        (10, "rtp-stream-id"),
+        (11, "repaired-rtp-stream-id"),
+    ] {
+        let line = format!("a=extmap:{id} urn:ietf:params:rtp-hdrext:sdes:{name}");
+        assert_eq!(extensions.next(), Some(line.as_str()));
+    }
+    assert_eq!(extensions.next(), None);
+}
+
 /// Port 0 without `bundle-only` is a section that the offerer stopped: it stays so.
 #[test]
 fn what_the_offer_stopped_stays_rejected_and_out_of_the_bundle() {

@@ -57,7 +57,7 @@ pub(super) fn offer(text: &str, wanted: Wanted) -> Result<Offer, SdpError> {
             }
         } else if index == transport || bundled && rides(&session, index, transport, &group) {
             SectionRole::Media {
-                codec: first_codec(media),
+                inactive: inactive(media),
                 offered: MediaSection::read(&session, media).map(Box::new),
             }
         } else {
@@ -292,12 +292,15 @@ fn rides(session: &Session, index: usize, transport: usize, group: &[&str]) -> b
         && shares(session, index, transport)
 }
 
-/// The payload type that an inactive answer names, described as the offer did.
-fn first_codec(media: &Media) -> Vec<Attribute> {
+/// What an inactive answer names of an m-section, as the offer described it: its first payload
+/// type, and the header extensions that tell m-sections and layers apart. Chromium would offer no
+/// others later, when the m-section may be accepted.
+fn inactive(media: &Media) -> Vec<Attribute> {
     let payload_type = media.fmt.split(' ').next().unwrap_or_default();
-    let describes = |a: &&Attribute| {
-        matches!(a.attribute.as_str(), "rtpmap" | "fmtp")
-            && a.value.as_deref().and_then(|v| v.split(' ').next()) == Some(payload_type)
+    let describes = |a: &&Attribute| match (a.attribute.as_str(), a.value.as_deref()) {
+        ("rtpmap" | "fmtp", Some(value)) => value.split(' ').next() == Some(payload_type),
+        ("extmap", Some(value)) => value.contains(" urn:ietf:params:rtp-hdrext:sdes:"),
+        _ => false,
     };
     media.attributes.iter().filter(describes).cloned().collect()
 }
