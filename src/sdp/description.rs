@@ -1,7 +1,6 @@
 //! What both sides of a data-channel session say of themselves.
 
-use super::error::SdpError;
-use super::{Fingerprint, IceCredentials, Offer, Origin, SdpWriteError, Setup, parse, write};
+use super::{Fingerprint, IceCredentials, Setup};
 
 /// One side's description of its data-channel transport: ours to be written, or the peer's that
 /// was read.
@@ -49,42 +48,6 @@ pub struct Description {
 }
 
 impl Description {
-    /// Reads a peer's offer.
-    ///
-    /// # Errors
-    /// [`SdpError`], when there is no usable offer of data channels in it.
-    pub fn parse_offer(text: &str) -> Result<Offer, SdpError> {
-        parse::offer(text, parse::Wanted::Data)
-    }
-
-    /// Reads a peer's offer of audio, video, data channels, or all of them, whose
-    /// [media](Offer::media) can be [answered](Offer::answer_media). Without data channels the
-    /// description's SCTP port and largest message mean nothing.
-    ///
-    /// # Errors
-    /// [`SdpError`], also when not all that is offered is in one BUNDLE group, or RTCP is to have a
-    /// port of its own.
-    pub fn parse_media_offer(text: &str) -> Result<Offer, SdpError> {
-        parse::offer(text, parse::Wanted::Media)
-    }
-
-    /// Reads the answer to an offer of [ours](Self::to_offer).
-    ///
-    /// # Errors
-    /// [`SdpError`], when the answer does not accept the data channels or cannot be read.
-    pub fn parse_answer(text: &str) -> Result<Description, SdpError> {
-        parse::answer(text)
-    }
-
-    /// Writes an offer of data channels: one m-section in a BUNDLE group of its own (RFC 9429
-    /// §5.2.1).
-    ///
-    /// # Errors
-    /// [`SdpWriteError`]; `setup` must be [`Setup::ActPass`] (RFC 8842 §5.2).
-    pub fn to_offer(&self, origin: Origin) -> Result<String, SdpWriteError> {
-        write::offer(self, origin)
-    }
-
     /// The largest message that this side receives, in bytes, with the default applied; `None`
     /// for no limit (RFC 8841 §6.1).
     pub fn message_size_limit(&self) -> Option<u32> {

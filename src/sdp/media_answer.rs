@@ -2,9 +2,9 @@
 
 use sdp_types::Attribute;
 
-use super::error::SdpWriteError;
 use super::section::{Direction, MediaSection, SsrcGroup};
 use super::types::is_token;
+use super::write_error::SdpWriteError;
 
 /// An m-section of audio or video that is accepted. What it names must have been offered.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,15 +29,17 @@ mod parse;
 mod section;
 mod types;
 mod write;
+mod write_error;
 
 pub use answer::Offer;
 pub use codec::Codec;
 pub use description::Description;
-pub use error::{SdpError, SdpWriteError};
+pub use error::SdpError;
 pub use fragment::Fragment;
 pub use media_answer::{MediaAnswer, Sending};
 pub use section::{Direction, ExtensionMap, MediaKind, MediaSection, Rid, SsrcGroup};
 pub use types::{Fingerprint, IceCredentials, Origin, Setup};
+pub use write_error::SdpWriteError;
 
 /// The longest description that is parsed, in bytes. Chromium's offer of audio, video and data is
 /// 10 KB; a page with many tracks needs several times that.

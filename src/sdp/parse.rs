@@ -11,9 +11,38 @@ use super::{
     MAX_DESCRIPTION_SIZE, MAX_FINGERPRINTS, MAX_MEDIA, Offer, Setup,
 };
 
+impl Description {
+    /// Reads a peer's offer.
+    ///
+    /// # Errors
+    /// [`SdpError`], when there is no usable offer of data channels in it.
+    pub fn parse_offer(text: &str) -> Result<Offer, SdpError> {
+        offer(text, Wanted::Data)
+    }
+
+    /// Reads a peer's offer of audio, video, data channels, or all of them, whose
+    /// [media](Offer::media) can be [answered](Offer::answer_media). Without data channels the
+    /// description's SCTP port and largest message mean nothing.
+    ///
+    /// # Errors
+    /// [`SdpError`], also when not all that is offered is in one BUNDLE group, or RTCP is to have a
+    /// port of its own.
+    pub fn parse_media_offer(text: &str) -> Result<Offer, SdpError> {
+        offer(text, Wanted::Media)
+    }
+
+    /// Reads the answer to an offer of [ours](Self::to_offer).
+    ///
+    /// # Errors
+    /// [`SdpError`], when the answer does not accept the data channels or cannot be read.
+    pub fn parse_answer(text: &str) -> Result<Description, SdpError> {
+        answer(text)
+    }
+}
+
 /// What an offer must have in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+enum Wanted {
     /// Data channels.
     Data,
     /// Data channels, audio or video: one transport for all that is not stopped.
@@ -21,7 +50,7 @@ pub(super) enum Wanted {
 }
 
 /// An offer: its data channels, its media, and what the answer must repeat.
-pub(super) fn offer(text: &str, wanted: Wanted) -> Result<Offer, SdpError> {
+fn offer(text: &str, wanted: Wanted) -> Result<Offer, SdpError> {
     let session = session(text, MAX_DESCRIPTION_SIZE, 0)?;
     let data = match wanted {
         Wanted::Data => Some(find_data(&session)?),
@@ -115,7 +144,7 @@ fn check_media(media: &Media, index: usize, role: &SectionRole) -> Result<(), Sd
 }
 
 /// An answer to an offer of ours.
-pub(super) fn answer(text: &str) -> Result<Description, SdpError> {
+fn answer(text: &str) -> Result<Description, SdpError> {
     let session = session(text, MAX_DESCRIPTION_SIZE, 0)?;
     let data = find_data(&session)?;
     if session.medias[data].port == 0 {

@@ -10,8 +10,19 @@ use super::{Description, Fingerprint, Origin, SdpWriteError, Setup};
 /// The m-section's identification in offers of ours.
 const OUR_MID: &str = "0";
 
+impl Description {
+    /// Writes an offer of data channels: one m-section in a BUNDLE group of its own (RFC 9429
+    /// §5.2.1).
+    ///
+    /// # Errors
+    /// [`SdpWriteError`]; `setup` must be [`Setup::ActPass`] (RFC 8842 §5.2).
+    pub fn to_offer(&self, origin: Origin) -> Result<String, SdpWriteError> {
+        offer(self, origin)
+    }
+}
+
 /// An offer with one m-section.
-pub(super) fn offer(local: &Description, origin: Origin) -> Result<String, SdpWriteError> {
+fn offer(local: &Description, origin: Origin) -> Result<String, SdpWriteError> {
     if local.setup != Setup::ActPass {
         return Err(SdpWriteError::Setup(local.setup));
     }
