@@ -6,9 +6,9 @@ use crate::base::error::TransportError;
 use crate::base::id::SessionId;
 use crate::base::kind::ActorKind;
 use crate::base::state::State;
+use crate::base::transport;
 use crate::base::transport::session::{SessionEvent, SessionState};
 use crate::base::transport::table::transports;
-use crate::base::transport::{dtls, gatherer, ice, sctp};
 
 /// States whose changes are told.
 pub(crate) trait Told: State {
@@ -35,7 +35,7 @@ macro_rules! events {
         pub enum Event {
             $(
                 #[doc = concat!("Of the ", $label, " transport.")]
-                $kind($module::$event),
+                $kind(transport::$module::$event),
             )+
             /// Of the session as a whole.
             Session(SessionEvent),
@@ -53,7 +53,7 @@ macro_rules! events {
             /// The new state, where one changed.
             pub fn state_change(&self) -> Option<&'static str> {
                 match self {
-                    $(Event::$kind($module::$event::StateChange(state)) => Some(state.as_str()),)+
+                    $(Event::$kind(transport::$module::$event::StateChange(state)) => Some(state.as_str()),)+
                     Event::Session(SessionEvent::StateChange(state)) => Some(state.as_str()),
                     _ => None,
                 }
@@ -62,7 +62,7 @@ macro_rules! events {
             /// The error, where something failed.
             pub fn error(&self) -> Option<&TransportError> {
                 match self {
-                    $(Event::$kind($module::$event::Error(error)) => Some(error),)+
+                    $(Event::$kind(transport::$module::$event::Error(error)) => Some(error),)+
                     Event::Session(SessionEvent::Error(error)) => Some(error),
                     _ => None,
                 }
@@ -78,7 +78,7 @@ macro_rules! events {
 
             pub(crate) fn lagged_of(actor: ActorKind, missed: u64) -> Event {
                 match actor {
-                    $(ActorKind::$kind => Event::$kind($module::$event::Lagged(missed)),)+
+                    $(ActorKind::$kind => Event::$kind(transport::$module::$event::Lagged(missed)),)+
                     ActorKind::Supervisor => Event::Session(SessionEvent::Lagged(missed)),
                 }
             }
@@ -87,20 +87,20 @@ macro_rules! events {
         impl From<TransportError> for Event {
             fn from(error: TransportError) -> Event {
                 match error.actor {
-                    $(ActorKind::$kind => Event::$kind($module::$event::Error(error)),)+
+                    $(ActorKind::$kind => Event::$kind(transport::$module::$event::Error(error)),)+
                     ActorKind::Supervisor => Event::Session(SessionEvent::Error(error)),
                 }
             }
         }
 
         $(
-            impl Told for $module::$state {
+            impl Told for transport::$module::$state {
                 fn into_event(self) -> Event {
-                    Event::$kind($module::$event::StateChange(self))
+                    Event::$kind(transport::$module::$event::StateChange(self))
                 }
             }
 
-            impl FromEvent for $module::$event {
+            impl FromEvent for transport::$module::$event {
                 fn from_event(event: Event) -> Option<Self> {
                     match event {
                         Event::$kind(event) => Some(event),
@@ -108,7 +108,7 @@ macro_rules! events {
                     }
                 }
                 fn lagged(missed: u64) -> Self {
-                    $module::$event::Lagged(missed)
+                    transport::$module::$event::Lagged(missed)
                 }
             }
         )+

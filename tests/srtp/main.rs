@@ -19,7 +19,7 @@ fn rtp(ssrc: u32, index: u64) -> Vec<u8> {
     packet.extend((index as u16).to_be_bytes());
     packet.extend((index as u32).wrapping_mul(960).to_be_bytes());
     packet.extend(ssrc.to_be_bytes());
-    if index % 3 == 0 {
+    if index.is_multiple_of(3) {
         packet[0] |= 0x10;
         packet.extend([0xBE, 0xDE, 0, 1, 0x10, b'0', 0, 0]);
     }
