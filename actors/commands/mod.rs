@@ -42,6 +42,7 @@ use crate::base::error::{
 };
 use crate::base::event::TransportEvent;
 use crate::base::kind::ActorKind;
+use crate::session::control::CloseFrom;
 use crate::supervisor::SessionSupervisor;
 use proto::dtls;
 use proto::dtls::{Certificate, ExportError};
@@ -318,11 +319,18 @@ async fn closed(session: Session) {
     scope.gone().await;
 }
 
+/// Closes a transport and what stands on it; from the gatherer up, that is the session.
 async fn close(session: &Session, kind: ActorKind) {
-    match kind {
-        ActorKind::Sctp => session.sctp().stop().await,
-        ActorKind::Dtls => session.dtls().stop().await,
-        ActorKind::Ice => session.ice().stop().await,
-        ActorKind::Gatherer | ActorKind::Supervisor => session.close().await,
+    let scope = session.scope();
+    let connection = scope.connection();
+    match scope.member(&connection, kind) {
+        Some(member) if kind.below().is_some() => {
+            let message = CloseFrom {
+                kind,
+                connection: kind.is_renewed().then(|| connection.clone()),
+            };
+            scope.close(message, member.cell().closed()).await;
+        }
+        _ => session.close().await,
     }
 }

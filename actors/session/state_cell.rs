@@ -1,6 +1,7 @@
 //! The cells in which handles read the states of transports.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -134,6 +135,8 @@ pub(crate) trait Cell: Send + Sync {
     fn failure(&self) -> Option<Arc<TransportError>>;
     fn fail(&self, error: TransportError) -> bool;
     fn close(&self);
+    /// Waits until it is closed.
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 impl<S: Told> Cell for StateCell<S> {
@@ -155,6 +158,10 @@ impl<S: Told> Cell for StateCell<S> {
 
     fn close(&self) {
         self.set(S::CLOSED);
+    }
+
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(StateCell::closed(self))
     }
 }
 
