@@ -32,6 +32,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod builders;
 pub mod demux;
 pub mod dtls;
 pub mod framing;

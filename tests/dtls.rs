@@ -20,12 +20,10 @@ const ENGINES: &[DtlsEngine] = &[
 ];
 
 fn runtime(engine: DtlsEngine) -> Runtime {
-    let mut config = Config {
-        workers: 1,
-        loopback: true,
-        dtls_engine: engine,
-        ..Config::default()
-    };
+    let mut config = Config::default()
+        .workers(1)
+        .loopback(true)
+        .dtls_engine(engine);
     config.dtls.srtp_profiles = SrtpProfile::ALL.to_vec();
     config.dtls.handshake_timeout = Duration::from_secs(10);
     Runtime::builder().config(config).start().unwrap()
@@ -123,6 +121,7 @@ async fn the_local_parameters_say_which_role_was_decided_and_certificates_and_ke
             match engine {
                 DtlsEngine::Dimpl => assert_eq!(exported[0], Err(ExportError::Unsupported)),
                 DtlsEngine::WebrtcDtls => assert_eq!(exported[0].as_ref().map(Vec::len), Ok(32)),
+                other => panic!("not expected of {}", other.as_str()),
             }
             assert_eq!(exported[0], exported[1]);
         }

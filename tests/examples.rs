@@ -14,11 +14,7 @@ use actix_rtc::{
 use time_limit::within;
 
 fn runtime() -> Runtime {
-    let config = Config {
-        workers: 2,
-        loopback: true,
-        ..Config::default()
-    };
+    let config = Config::default().workers(2).loopback(true);
     Runtime::builder().config(config).start().unwrap()
 }
 

@@ -22,11 +22,7 @@ use time_limit::{until, within};
 use tokio::net::UdpSocket;
 
 fn config() -> Config {
-    Config {
-        workers: 1,
-        loopback: true,
-        ..Config::default()
-    }
+    Config::default().workers(1).loopback(true)
 }
 
 /// The four transports of a session; candidates are found.
@@ -246,20 +242,15 @@ impl Pair {
 
 /// Consent that ends soon, for a test that waits for it.
 fn impatient() -> actix_rtc::proto::ice::Config {
-    actix_rtc::proto::ice::Config {
-        consent_interval: Duration::from_secs(1),
-        consent_timeout: Duration::from_secs(5),
-        disconnected_timeout: Duration::from_secs(2),
-        ..Default::default()
-    }
+    actix_rtc::proto::ice::Config::default()
+        .consent_interval(Duration::from_secs(1))
+        .consent_timeout(Duration::from_secs(5))
+        .disconnected_timeout(Duration::from_secs(2))
 }
 
 #[tokio::test]
 async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends_it() {
-    let rtc = start(Config {
-        ice: impatient(),
-        ..config()
-    });
+    let rtc = start(config().ice(impatient()));
     let pair = connected(&rtc).await;
     let states = Arc::new(Mutex::new(Vec::new()));
     pair.one.ice.on_state_change({
@@ -308,11 +299,7 @@ async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends
 
 #[tokio::test]
 async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_grace() {
-    let rtc = start(Config {
-        ice: impatient(),
-        ice_grace: Duration::from_secs(1),
-        ..config()
-    });
+    let rtc = start(config().ice(impatient()).ice_grace(Duration::from_secs(1)));
     let pair = connected(&rtc).await;
     pair.fail().await;
     let closed = |stack: &Stack| {
@@ -336,14 +323,13 @@ async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_g
 #[tokio::test]
 async fn scenario_7_data_that_stops_coming_is_asked_after() {
     let day = Duration::from_secs(24 * 3600);
-    let asking_after = |silence_probe| Config {
-        ice: actix_rtc::proto::ice::Config {
-            silence_probe,
-            consent_interval: day,
-            consent_timeout: 2 * day,
-            ..Default::default()
-        },
-        ..config()
+    let asking_after = |silence_probe| {
+        config().ice(
+            actix_rtc::proto::ice::Config::default()
+                .silence_probe(silence_probe)
+                .consent_interval(day)
+                .consent_timeout(2 * day),
+        )
     };
     // The other one asks nothing: its checks would wake it.
     let runtimes = [day, Duration::from_millis(100)].map(|silence| start(asking_after(silence)));
@@ -372,13 +358,7 @@ async fn scenario_7_data_that_stops_coming_is_asked_after() {
 
 /// A lite server, and a client that offers, of a runtime each.
 async fn lite_server(client_lite: bool) -> (Runtime, Runtime, Session, Session) {
-    let lite = |lite| Config {
-        ice: actix_rtc::proto::ice::Config {
-            lite,
-            ..Default::default()
-        },
-        ..config()
-    };
+    let lite = |lite| config().ice(actix_rtc::proto::ice::Config::default().lite(lite));
     let (clients, servers) = (start(lite(client_lite)), start(lite(true)));
     let client = clients.session(SessionOptions::default()).unwrap();
     let server = servers.session(SessionOptions::default()).unwrap();
@@ -467,10 +447,7 @@ async fn scenario_13_nobody_at_a_port_is_no_other_sessions_concern() {
 async fn scenario_13_sessions_take_their_ports_from_the_range_until_it_is_exhausted() {
     // Below the ports that systems choose themselves.
     let range = 20_000..=20_999;
-    let rtc = start(Config {
-        port_range: Some(range.clone()),
-        ..config()
-    });
+    let rtc = start(config().port_range(range.clone()));
     let one = stack(&rtc, IceRole::Controlling).await;
     for candidate in one.gatherer.local_candidates() {
         let port = candidate.socket_addr().unwrap().port();
@@ -484,10 +461,7 @@ async fn scenario_13_sessions_take_their_ports_from_the_range_until_it_is_exhaus
         Err(_) => any(Ipv4Addr::UNSPECIFIED.into()).await.unwrap(),
     };
     let port = taken.local_addr().unwrap().port();
-    let rtc = start(Config {
-        port_range: Some(port..=port),
-        ..config()
-    });
+    let rtc = start(config().port_range(port..=port));
     let gatherer = rtc.gatherer(SessionOptions::default()).unwrap();
     let Err(GatherError::Failed(error)) = within(gatherer.gather(Some(vec![]))).await else {
         panic!("{:?}", gatherer.local_candidates());
@@ -500,13 +474,10 @@ async fn scenario_13_sessions_take_their_ports_from_the_range_until_it_is_exhaus
 #[tokio::test]
 async fn scenario_13_a_busy_port_is_an_error_with_that_reason() {
     let (_socket, address) = silent().await;
-    let busy = Config {
-        udp: UdpMode::Mux {
-            ip: address.ip(),
-            port: address.port(),
-        },
-        ..config()
-    };
+    let busy = config().udp(UdpMode::Mux {
+        ip: address.ip(),
+        port: address.port(),
+    });
     let error = Runtime::builder().config(busy).start().unwrap_err();
     let StartError::Udp(MuxError::Bind {
         address: at,

@@ -1,6 +1,7 @@
 //! What stands in two places of the repository says the same in both.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 const README: &str = include_str!("../README.md");
 const EMBEDDED: &str = include_str!("embed/src/main.rs");
@@ -61,4 +62,44 @@ fn every_metric_is_documented_and_no_other() {
     let named = metrics(NAMES, '"');
     assert!(named.contains("rtc_sessions"), "{named:?}");
     assert_eq!(metrics(DASHBOARDS, '`'), named);
+}
+
+/// The sources below a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    entries
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => sources(&path),
+            path if path.extension().is_some_and(|kind| kind == "rs") => vec![read(&path)],
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+/// Errors and options get more variants and fields: nobody may depend on having named all.
+#[test]
+fn public_errors_and_options_can_grow() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let grows = |line: &str| match line.trim().strip_suffix(" {").map(|l| l.rsplit_once(' ')) {
+        Some(Some(("pub enum", name))) => name.ends_with("Error") || name.ends_with("Reason"),
+        Some(Some(("pub struct", name))) => name.ends_with("Config") || name.ends_with("Options"),
+        _ => false,
+    };
+    let mut seen = 0;
+    for text in ["src", "actors"]
+        .map(|folder| sources(&root.join(folder)))
+        .concat()
+    {
+        let lines: Vec<&str> = text.lines().collect();
+        for (before, line) in lines
+            .iter()
+            .zip(&lines[1..])
+            .filter(|(_, line)| grows(line))
+        {
+            assert_eq!(before.trim(), "#[non_exhaustive]", "{line}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "only {seen} were found");
 }

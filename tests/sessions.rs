@@ -8,9 +8,9 @@ mod time_limit;
 use std::time::Duration;
 
 use actix_rtc::{
-    ActorKind, Config, ConnectError, DataChannelOptions, DataChannelState, DtlsEngine,
-    DtlsTransportEvent, DtlsTransportState, Event, Message, OpenError, Reason, Runtime,
-    SctpTransportEvent, SendError, Session, SessionOptions, SessionState, TransportError,
+    ActorKind, ConnectError, DataChannelOptions, DataChannelState, DtlsEngine, DtlsTransportEvent,
+    DtlsTransportState, Event, Message, OpenError, Reason, Runtime, SctpTransportEvent, SendError,
+    Session, SessionOptions, SessionState, TransportError,
 };
 use bytes::Bytes;
 use pair::{channel, config, connect, dialling, start};
@@ -253,10 +253,7 @@ async fn an_ice_restart_keeps_the_channel() {
 
 #[tokio::test]
 async fn the_limit_of_sessions_is_an_error_and_a_closed_one_makes_room() {
-    let rtc = start(Config {
-        max_sessions: 1,
-        ..config(2)
-    });
+    let rtc = start(config(2).max_sessions(1));
     let only = rtc.session(SessionOptions::default()).unwrap();
     let refused = rtc.session(SessionOptions::default()).unwrap_err();
     assert_eq!(refused, OpenError::Full { limit: 1 });

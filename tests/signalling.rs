@@ -24,16 +24,14 @@ const CANDIDATE: &str = "a=mid:0\r\n\
     a=candidate:1 1 udp 2113937151 127.0.0.1 9 typ host\r\n";
 
 fn config() -> Config {
-    Config {
-        workers: 1,
-        udp: UdpMode::Mux {
+    Config::default()
+        .workers(1)
+        .udp(UdpMode::Mux {
             ip: Ipv4Addr::LOCALHOST.into(),
             port: 0,
-        },
-        loopback: true,
-        max_sessions: 4,
-        ..Config::default()
-    }
+        })
+        .loopback(true)
+        .max_sessions(4)
 }
 
 fn server() -> Server {
@@ -56,11 +54,7 @@ fn restart(number: u32) -> String {
 fn an_offer_makes_a_session_that_echoes_until_it_is_deleted() {
     let server = server();
     let client = Runtime::builder()
-        .config(Config {
-            workers: 1,
-            loopback: true,
-            ..Config::default()
-        })
+        .config(Config::default().workers(1).loopback(true))
         .start()
         .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -437,10 +431,7 @@ fn the_limit_on_sessions_is_503_and_a_place_comes_back() {
 
 #[test]
 fn the_limit_on_half_open_sessions_is_503() {
-    let server = Server::start(Config {
-        max_half_open: 1,
-        ..config()
-    });
+    let server = Server::start(config().max_half_open(1));
     let (location, _) = opened(&server);
     let full = server.post(OFFER);
     refused(&full, 503);
@@ -451,13 +442,7 @@ fn the_limit_on_half_open_sessions_is_503() {
 
 #[test]
 fn a_source_that_opens_sessions_too_fast_gets_429_and_others_do_not() {
-    let server = Server::start(Config {
-        session_rate: Some(RateLimit {
-            per_second: 0.001,
-            burst: 2,
-        }),
-        ..config()
-    });
+    let server = Server::start(config().session_rate(RateLimit::new(0.001, 2)));
     opened(&server);
     refused(&server.post("nonsense"), 400);
     let fast = server.post(OFFER);

@@ -147,15 +147,10 @@ fn resident() -> usize {
 }
 
 fn config() -> Config {
-    Config {
+    pair::config(2)
         // One socket for each dialling session, not one for each address of this host.
-        addresses: AddressFilter {
-            addresses: vec![std::net::Ipv4Addr::LOCALHOST.into()],
-            ..AddressFilter::default()
-        },
-        max_sessions: 20_000,
-        ..pair::config(2)
-    }
+        .addresses(AddressFilter::default().addresses([std::net::Ipv4Addr::LOCALHOST.into()]))
+        .max_sessions(20_000)
 }
 
 #[tokio::test]

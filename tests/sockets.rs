@@ -25,19 +25,14 @@ use time_limit::{LIMIT, until, within};
 
 /// Only 127.0.0.1, or such.
 fn only(address: &str) -> AddressFilter {
-    AddressFilter {
-        addresses: vec![address.parse().unwrap()],
-        ..AddressFilter::default()
-    }
+    AddressFilter::default().addresses([address.parse().unwrap()])
 }
 
 fn config() -> Config {
-    Config {
-        workers: 2,
-        loopback: true,
-        addresses: only("127.0.0.1"),
-        ..Config::default()
-    }
+    Config::default()
+        .workers(2)
+        .loopback(true)
+        .addresses(only("127.0.0.1"))
 }
 
 async fn connect(from: &Runtime, to: &Runtime) -> (Session, Session) {
@@ -55,14 +50,10 @@ async fn exchange(from: &Session, to: &Session, content: Vec<u8>) {
 
 #[tokio::test]
 async fn sessions_of_several_workers_share_a_single_port() {
-    let server = start(Config {
-        workers: 3,
-        udp: UdpMode::SinglePort {
-            ip: Ipv4Addr::LOCALHOST.into(),
-            port: 0,
-        },
-        ..config()
-    });
+    let server = start(config().workers(3).udp(UdpMode::SinglePort {
+        ip: Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+    }));
     let addresses = server.udp_addresses();
     assert_eq!(addresses.len(), 3);
     assert!(addresses.iter().all(|address| *address == addresses[0]));
@@ -86,12 +77,12 @@ fn what_cannot_be_bound_or_announced_is_an_error_at_the_start() {
     let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
     let mux = |ip: IpAddr, port| UdpMode::Mux { ip, port };
     let announce = |udp, announced: &[&str]| {
-        let config = Config {
-            workers: 1,
-            udp,
-            announce: announced.iter().map(|ip| ip.parse().unwrap()).collect(),
-            ..config()
-        };
+        let config = config().workers(1).udp(udp).announce(
+            announced
+                .iter()
+                .map(|ip| ip.parse().unwrap())
+                .collect::<Vec<_>>(),
+        );
         Runtime::builder().config(config).start().map(drop)
     };
     for (announced, words) in [
@@ -119,11 +110,9 @@ fn what_cannot_be_bound_or_announced_is_an_error_at_the_start() {
     announce(mux(localhost, 0), &["192.0.2.1", "192.0.2.2"]).unwrap();
 
     // A wildcard, and no address of its family that peers could be told.
-    let lonely = Config {
-        workers: 1,
-        udp: mux(IpAddr::from(std::net::Ipv6Addr::UNSPECIFIED), 0),
-        ..config()
-    };
+    let lonely = config()
+        .workers(1)
+        .udp(mux(IpAddr::from(std::net::Ipv6Addr::UNSPECIFIED), 0));
     let error = Runtime::builder().config(lonely).start().unwrap_err();
     assert!(error.to_string().contains("announce one"), "{error}");
 
@@ -153,20 +142,14 @@ impl Wires {
 
     fn config(&self) -> Config {
         let wires = self.0.clone();
-        Config {
-            addresses: AddressFilter::default(),
-            interface_interval: Duration::from_millis(20),
-            interfaces: Interfaces::from_fn(move || {
+        config()
+            .addresses(AddressFilter::default())
+            .interface_interval(Duration::from_millis(20))
+            .interfaces(Interfaces::from_fn(move || {
                 let wires = wires.lock().unwrap();
-                let interface = |ip: &&str| NetworkInterface {
-                    name: "test0".into(),
-                    ip: ip.parse().unwrap(),
-                    index: 1,
-                };
+                let interface = |ip: &&str| NetworkInterface::new("test0", ip.parse().unwrap(), 1);
                 Ok(wires.iter().map(interface).collect())
-            }),
-            ..config()
-        }
+            }))
     }
 }
 
@@ -189,10 +172,7 @@ async fn an_interface_that_comes_is_a_candidate_and_one_that_goes_moves_the_sess
     for udp in [UdpMode::PerSession, anywhere] {
         let wires = Wires::default();
         wires.set(&["127.0.0.1"]);
-        let moving = start(Config {
-            udp: udp.clone(),
-            ..wires.config()
-        });
+        let moving = start(wires.config().udp(udp.clone()));
         let fixed = start(config());
         let (a, b) = connect(&moving, &fixed).await;
         exchange(&a, &b, b"before".to_vec()).await;
@@ -233,11 +213,7 @@ async fn an_interface_that_comes_is_a_candidate_and_one_that_goes_moves_the_sess
 }
 
 fn over_tcp(udp: UdpMode) -> Config {
-    Config {
-        tcp: true,
-        udp,
-        ..config()
-    }
+    config().tcp(true).udp(udp)
 }
 
 #[tokio::test]
@@ -455,10 +431,7 @@ async fn scenario_14_a_name_is_resolved_even_after_the_end_of_candidates() {
 
 #[tokio::test]
 async fn scenario_14_a_name_that_nobody_answers_for_is_an_event_and_then_the_end() {
-    let rtc = start(Config {
-        mdns: Some(Duration::from_millis(300)),
-        ..config()
-    });
+    let rtc = start(config().mdns(Duration::from_millis(300)));
     let (a, b) = (ice(&rtc).await, ice(&rtc).await);
     let candidate = a.ice_gatherer().local_candidates()[0].clone();
     let mut events = b.events();
@@ -476,10 +449,7 @@ async fn scenario_14_a_name_that_nobody_answers_for_is_an_event_and_then_the_end
     assert!(b.remote_candidates().is_empty());
 
     // Resolving is turned off: rejected at once.
-    let off = start(Config {
-        mdns: None,
-        ..config()
-    });
+    let off = start(config().mdns(None));
     let c = ice(&off).await;
     let mut events = c.events();
     c.add_remote_candidate(hidden(&candidate, "0e6d3b4c-nobody-c0ffee000003.local"));

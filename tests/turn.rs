@@ -31,11 +31,7 @@ use pair::{channel, connect, echo};
 use time_limit::within;
 
 fn config() -> Config {
-    let mut config = Config {
-        workers: 1,
-        loopback: true,
-        ..Config::default()
-    };
+    let mut config = Config::default().workers(1).loopback(true);
     config.gather.server_timeout = Duration::from_secs(2);
     config.turn.request_timeout = Duration::from_secs(5);
     config.turn.silence = Duration::from_secs(1);

@@ -267,10 +267,7 @@ fn scenario_16_indications_alone_carry_data_both_ways() {
     let Some(coturn) = Coturn::start(&[LOOPBACK_PEERS]) else {
         return;
     };
-    let config = Config {
-        channels: false,
-        ..Config::default()
-    };
+    let config = Config::default().channels(false);
     for make in [Driver::udp, Driver::tcp] {
         let mut driver = make(coturn.address, config.clone(), "secret").allocated();
         let peer = echo_peer();
@@ -330,10 +327,7 @@ fn scenario_16_a_server_that_was_killed_is_noticed() {
     let Some(mut coturn) = Coturn::start(&[]) else {
         return;
     };
-    let config = Config {
-        request_timeout: Duration::from_secs(2),
-        ..Config::default()
-    };
+    let config = Config::default().request_timeout(Duration::from_secs(2));
     let mut udp = Driver::udp(coturn.address, config.clone(), "secret").allocated();
     let mut tcp = Driver::tcp(coturn.address, config.clone(), "secret").allocated();
     coturn.kill();

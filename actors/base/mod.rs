@@ -1,5 +1,6 @@
 //! What everything else stands on: kinds of actors, states, events, errors, and the configuration.
 
+pub(crate) mod builders;
 pub(crate) mod channel;
 pub(crate) mod config;
 pub(crate) mod error;

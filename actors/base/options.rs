@@ -2,6 +2,7 @@
 
 use proto::{gather, ice};
 
+use crate::base::builders::builders;
 use crate::base::config::DtlsEngine;
 
 /// How a session is to be set up; what is `None` follows the runtime's [`Config`].
@@ -26,34 +27,12 @@ pub struct SessionOptions {
     pub role: Option<ice::Role>,
 }
 
-impl SessionOptions {
-    /// The DTLS engine of this session.
-    pub fn dtls_engine(mut self, engine: DtlsEngine) -> Self {
-        self.dtls_engine = Some(engine);
-        self
-    }
-
-    /// Binds [sockets of its own](Self::own_sockets) even where the runtime has a mux.
-    pub fn own_sockets(mut self, yes: bool) -> Self {
-        self.own_sockets = yes;
-        self
-    }
-
-    /// Which candidates may be used.
-    pub fn policy(mut self, policy: gather::Policy) -> Self {
-        self.policy = Some(policy);
-        self
-    }
-
-    /// STUN and TURN servers of this session.
-    pub fn ice_servers(mut self, servers: impl Into<Vec<gather::IceServer>>) -> Self {
-        self.ice_servers = Some(servers.into());
-        self
-    }
-
-    /// The ICE role before anything is decided.
-    pub fn role(mut self, role: ice::Role) -> Self {
-        self.role = Some(role);
-        self
+builders! {
+    SessionOptions {
+        dtls_engine: impl Into<Option<DtlsEngine>>,
+        own_sockets: bool,
+        policy: impl Into<Option<gather::Policy>>,
+        ice_servers: impl Into<Vec<gather::IceServer>> => Some(ice_servers.into()),
+        role: impl Into<Option<ice::Role>>,
     }
 }

@@ -43,10 +43,7 @@ impl Bench {
     }
 
     fn connected(&self, kind: DtlsEngine, versions: Versions) -> DtlsLoop {
-        let config = Config {
-            versions,
-            ..Config::default()
-        };
+        let config = Config::default().versions(versions);
         let mut pair = DtlsLoop::new(kind, &config, &self.certificates);
         assert!(self.runtime.block_on(pair.connect()), "connected");
         pair

@@ -39,12 +39,10 @@ pub(crate) fn run(options: Options) -> Outcome {
             .map_err(|error| format!("{}: {error}", file.display()))?,
         None => TlsRoots::platform(),
     };
-    let config = Config {
-        workers: 1,
-        loopback: true,
-        tls_roots,
-        ..Config::default()
-    };
+    let config = Config::default()
+        .workers(1)
+        .loopback(true)
+        .tls_roots(tls_roots);
     let rtc = Runtime::builder()
         .config(config)
         .without_metrics()

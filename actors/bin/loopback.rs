@@ -54,16 +54,14 @@ struct Received {
 }
 
 pub(crate) fn run(options: Options) -> Outcome {
-    let config = Config {
-        udp: UdpMode::Mux {
+    let config = Config::default()
+        .udp(UdpMode::Mux {
             ip: Ipv4Addr::LOCALHOST.into(),
             port: 0,
-        },
-        loopback: true,
-        dtls_engine: options.engine.into(),
-        max_sessions: options.sessions as usize * 2,
-        ..Config::default()
-    };
+        })
+        .loopback(true)
+        .dtls_engine(options.engine.into())
+        .max_sessions(options.sessions as usize * 2);
     let received = Arc::new(Received::default());
     let sink = received.clone();
     let builder = Runtime::builder()

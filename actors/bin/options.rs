@@ -35,11 +35,9 @@ impl FromStr for Server {
 
     fn from_str(text: &str) -> Result<Server, String> {
         let mut parts = text.splitn(3, ',').map(str::to_owned);
-        let server = IceServer {
-            urls: parts.next().into_iter().collect(),
-            username: parts.next(),
-            credential: parts.next(),
-        };
+        let mut server = IceServer::default().urls(parts.next());
+        server.username = parts.next();
+        server.credential = parts.next();
         server.parse().map_err(|error| error.to_string())?;
         Ok(Server(server))
     }
@@ -125,6 +123,6 @@ impl FromStr for Rate {
         if !(per_second.is_finite() && per_second > 0.0 && burst > 0) {
             return Err(bad());
         }
-        Ok(Rate(RateLimit { per_second, burst }))
+        Ok(Rate(RateLimit::new(per_second, burst)))
     }
 }

@@ -144,43 +144,39 @@ impl Settings {
     }
 
     pub(crate) fn into_config(self) -> Config {
-        let defaults = Config::default();
+        let mut config = Config::default();
         let any = match self.announce.first() {
             Some(IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
             _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
         let port = self.udp_port.unwrap_or(0);
         let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
-        Config {
-            udp: match self.single_port.unwrap_or(false) {
-                true => UdpMode::SinglePort { ip: any, port },
-                false => UdpMode::Mux { ip: any, port },
-            },
-            announce: self.announce,
-            tcp: self.tcp.unwrap_or(false),
-            addresses: self.addresses.unwrap_or_default(),
-            ice_servers: self.ice_servers.into_iter().map(|s| s.0).collect(),
-            dtls_engine: self.engine.map_or(defaults.dtls_engine, Into::into),
-            workers: self.workers.unwrap_or(defaults.workers),
-            busy_poll: self.busy_poll.map(|span| span.0),
-            node: self.node,
-            max_sessions: self.max_sessions.unwrap_or(defaults.max_sessions),
-            max_half_open: self.max_half_open.unwrap_or(defaults.max_half_open),
-            session_rate: self.session_rate.map(|rate| rate.0),
-            connect_timeout: span(self.connect_timeout, defaults.connect_timeout),
-            idle_timeout: self.idle_timeout.map(|span| span.0),
-            ice_grace: span(self.ice_grace, defaults.ice_grace),
-            failure_linger: span(self.failure_linger, defaults.failure_linger),
-            close_timeout: span(self.close_timeout, defaults.close_timeout),
-            worker_timeout: span(self.worker_timeout, defaults.worker_timeout),
-            channel_send_limit: self
-                .channel_send_limit
-                .unwrap_or(defaults.channel_send_limit),
-            channel_receive_limit: self
-                .channel_receive_limit
-                .unwrap_or(defaults.channel_receive_limit),
-            ..defaults
-        }
+        config.udp = match self.single_port.unwrap_or(false) {
+            true => UdpMode::SinglePort { ip: any, port },
+            false => UdpMode::Mux { ip: any, port },
+        };
+        config.announce = self.announce;
+        config.tcp = self.tcp.unwrap_or(false);
+        config.addresses = self.addresses.unwrap_or_default();
+        config.ice_servers = self.ice_servers.into_iter().map(|s| s.0).collect();
+        config.dtls_engine = self.engine.map_or(config.dtls_engine, Into::into);
+        config.workers = self.workers.unwrap_or(config.workers);
+        config.busy_poll = self.busy_poll.map(|span| span.0);
+        config.node = self.node;
+        config.max_sessions = self.max_sessions.unwrap_or(config.max_sessions);
+        config.max_half_open = self.max_half_open.unwrap_or(config.max_half_open);
+        config.session_rate = self.session_rate.map(|rate| rate.0);
+        config.connect_timeout = span(self.connect_timeout, config.connect_timeout);
+        config.idle_timeout = self.idle_timeout.map(|span| span.0);
+        config.ice_grace = span(self.ice_grace, config.ice_grace);
+        config.failure_linger = span(self.failure_linger, config.failure_linger);
+        config.close_timeout = span(self.close_timeout, config.close_timeout);
+        config.worker_timeout = span(self.worker_timeout, config.worker_timeout);
+        config.channel_send_limit = self.channel_send_limit.unwrap_or(config.channel_send_limit);
+        config.channel_receive_limit = self
+            .channel_receive_limit
+            .unwrap_or(config.channel_receive_limit);
+        config
     }
 }
 

@@ -14,6 +14,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why the recorder could not be installed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InstallError {
     /// The program has one already: use its own exporter.
     #[error("a metrics recorder is installed already: {0}")]

@@ -34,6 +34,7 @@ struct Contents {
 
 /// The kind of key that a certificate has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KeyType {
     /// ECDSA over P-256: what is generated, and what every browser takes.
     EcdsaP256,
@@ -215,6 +216,7 @@ fn pkcs8(
 
 /// Why there is no certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CertificateError {
     /// A key or certificate could not be made.
     #[error("the certificate could not be generated")]

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::record::MAX_RECORD_OVERHEAD;
 use super::{Certificate, SendError, SrtpProfile, StartError};
+use crate::builders::builders;
 
 /// The settings of an [`Endpoint`](super::Endpoint).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The largest datagram that is sent, in bytes, without UDP and IP headers. Default 1,200,
     /// which passes everywhere; taken as at least 512 and at most 16,384. What a larger one gains
@@ -45,6 +47,18 @@ impl Default for Config {
             early_buffer: 16_384,
             wall_clock: None,
         }
+    }
+}
+
+builders! {
+    Config {
+        mtu: usize,
+        versions: Versions,
+        handshake_timeout: Duration,
+        retransmit_after: Duration,
+        srtp_profiles: impl Into<Vec<SrtpProfile>>,
+        early_buffer: usize,
+        wall_clock: impl Into<Option<WallClock>>,
     }
 }
 
@@ -94,6 +108,7 @@ impl Config {
 
 /// The versions of DTLS that an endpoint speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Versions {
     /// 1.3 with peers that know it, else 1.2.
     #[default]

@@ -4,6 +4,7 @@ use super::{AlertDescription, FingerprintError};
 
 /// Why an endpoint does not start. Nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// The peer's fingerprints are missing or of no use.
     #[error("{0}")]
@@ -60,6 +61,7 @@ impl StartError {
 
 /// Why a payload is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// The handshake is not complete.
     #[error("the DTLS transport is not connected")]
@@ -94,6 +96,7 @@ impl SendError {
 
 /// Why no keying material is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// The engine has no exporter.
     #[error("the DTLS engine has no exporter of keying material")]
@@ -105,6 +108,7 @@ pub enum ExportError {
 
 /// Why an endpoint failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FailureReason {
     /// The peer's certificate has none of the signalled fingerprints.
     #[error("the peer's certificate does not match its fingerprint")]

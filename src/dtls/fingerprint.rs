@@ -21,6 +21,7 @@ pub struct Fingerprint {
 
 /// The hash functions that are understood. `sha-256` is the one that we offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HashAlgorithm {
     /// `sha-256`.
     Sha256,
@@ -142,6 +143,7 @@ impl FingerprintSet {
 
 /// Why no certificate could ever match a list of fingerprints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FingerprintError {
     /// The list is empty.
     #[error("there is no certificate fingerprint")]

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::event::GatheredKind;
 use super::url::Transport;
+use crate::builders::builders;
 
 /// How a [`Gatherer`](super::Gatherer) works.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// Which candidates may be used. Default: all.
     pub policy: Policy,
@@ -48,9 +50,23 @@ impl Default for Config {
     }
 }
 
+builders! {
+    Config {
+        policy: Policy,
+        preferences: Preferences,
+        ta: Duration,
+        rto: Duration,
+        max_transmissions: u32,
+        server_timeout: Duration,
+        allocation_timeout: Duration,
+        keepalive: Duration,
+    }
+}
+
 /// The type preference of each kind of candidate (RFC 8445 §5.1.2.1), 0 to 126: the upper byte of
 /// its priority. Of two pairs that work the agents choose the one with the higher sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Preferences {
     /// Default: 126.
     pub host: u8,
@@ -73,6 +89,16 @@ impl Default for Preferences {
             relayed_tcp: 1,
             relayed_tls: 0,
         }
+    }
+}
+
+builders! {
+    Preferences {
+        host: u8,
+        server_reflexive: u8,
+        relayed_udp: u8,
+        relayed_tcp: u8,
+        relayed_tls: u8,
     }
 }
 

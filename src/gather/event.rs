@@ -112,6 +112,7 @@ pub struct Lookup {
 
 /// A look-up that gave nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LookupError {
     /// The name does not exist, or has no address.
     NotFound,

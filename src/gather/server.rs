@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::url::{ServerUrl, UrlError};
+use crate::builders::builders;
 use crate::turn::Credentials;
 
 /// More URLs than this (over all servers of one call) are refused: each costs a look-up and a
@@ -30,6 +31,7 @@ pub const MAX_USERNAME_LEN: usize = 508;
 /// ```
 #[doc(alias = "RTCIceServer")]
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct IceServer {
     /// Where it is: `stun:`, `turn:` or `turns:` URLs. They are checked when gathering begins.
     #[serde(deserialize_with = "one_or_many")]
@@ -40,6 +42,14 @@ pub struct IceServer {
     /// The password, for TURN only. `Debug` does not show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+}
+
+builders! {
+    IceServer {
+        urls: impl IntoIterator<Item: Into<String>> => urls.into_iter().map(Into::into).collect(),
+        username: impl Into<String> => Some(username.into()),
+        credential: impl Into<String> => Some(credential.into()),
+    }
 }
 
 impl IceServer {

@@ -17,6 +17,7 @@ const MAX_EXTENSIONS: usize = 16;
 
 /// Why a candidate line was not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum CandidateError {
     /// Longer than [`MAX_CANDIDATE_LINE`].
     #[error("the candidate line is too long")]

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use crate::builders::builders;
+
 /// How an agent behaves. The defaults suit a server on the open Internet.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Config {
     /// Ta, the pause between two ordinary checks (RFC 8445 §14.2). Default 50 ms. Shorter finds
     /// a path sooner where there are many candidates, and sends more in a burst. Triggered checks
@@ -77,5 +80,26 @@ impl Default for Config {
             lite: false,
             renomination: false,
         }
+    }
+}
+
+builders! {
+    Config {
+        ta: Duration,
+        initial_rto: Duration,
+        max_rto: Duration,
+        max_transmissions: u32,
+        nomination_patience: Duration,
+        failure_patience: Duration,
+        consent_interval: Duration,
+        consent_timeout: Duration,
+        disconnected_timeout: Duration,
+        silence_probe: Duration,
+        max_pairs: usize,
+        max_remote_candidates: usize,
+        max_early_checks: usize,
+        max_authenticated: usize,
+        lite: bool,
+        renomination: bool,
     }
 }

@@ -61,6 +61,7 @@ pub struct SelectedPair {
 
 /// Why an agent failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FailureReason {
     /// Every pair was checked, and none works.
     ChecksFailed,
@@ -110,6 +111,7 @@ impl std::fmt::Display for FailureReason {
 
 /// Why [`Agent::start`](super::Agent::start) refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// The remote parameters are not acceptable.
     #[error(transparent)]
@@ -139,6 +141,7 @@ impl StartError {
 
 /// Why a remote candidate was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum CandidateRejected {
     /// The same address is known already, with the same or a higher priority.
     #[error("the candidate is known already")]

@@ -24,6 +24,7 @@ pub struct Parameters {
 
 /// What is wrong with [`Parameters`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParametersError {
     /// Not 4 to 256 of the characters `A-Z a-z 0-9 + /`.
     #[error("the username fragment is not 4 to 256 characters of A-Z, a-z, 0-9, + and /")]

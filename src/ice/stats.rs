@@ -11,6 +11,7 @@ use crate::stun::Rejected;
 /// Why a datagram was dropped, or a path not used: noise that never is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Dropped {
     /// Not a STUN message.
     NotStun,

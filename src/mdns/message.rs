@@ -35,6 +35,7 @@ pub struct Name(Box<str>);
 
 /// A name that mDNS does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// It is no host name at all.
     #[error("not a host name")]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::builders::builders;
+
 /// What a side can take, as its session description says it (W3C WebRTC: `RTCSctpCapabilities`;
 /// SDP: RFC 8841 §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,7 @@ impl Default for Capabilities {
 
 /// The knobs of an [`Association`](super::Association).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// Our SCTP port, the `a=sctp-port` of our description. Default: 5000.
     pub local_port: u16,
@@ -84,6 +87,22 @@ impl Default for Config {
     }
 }
 
+builders! {
+    Config {
+        local_port: u16,
+        max_message_size: u32,
+        receive_window: u32,
+        send_queue_limit: usize,
+        max_channels: u16,
+        rto_initial: Duration,
+        rto_min: Duration,
+        rto_max: Duration,
+        handshake_timeout: Duration,
+        close_timeout: Duration,
+        max_packet_size: u16,
+    }
+}
+
 /// RFC 8832 §5.1: 12 bytes, and label and protocol of up to 65,535 bytes each.
 const MAX_OPEN_SIZE: u32 = 12 + 2 * 65_535;
 /// The least packet: with less, more is header than data.
@@ -134,7 +153,20 @@ impl Config {
 }
 
 /// How a channel is made (W3C WebRTC: `RTCDataChannelInit`).
+///
+/// ```
+/// use actix_rtc_proto::sctp::{ChannelOptions, Priority};
+///
+/// let options = ChannelOptions::default()
+///     .ordered(false)
+///     .max_retransmits(3)
+///     .protocol("chat")
+///     .priority(Priority::High);
+/// assert_eq!(options.max_retransmits, Some(3));
+/// assert_eq!(options.max_retransmits(None).max_packet_lifetime(100).max_packet_lifetime, Some(100));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ChannelOptions {
     /// Whether messages arrive in the order in which they were sent. Default: yes.
     pub ordered: bool,
@@ -165,6 +197,19 @@ impl Default for ChannelOptions {
             negotiated: None,
             priority: Priority::default(),
         }
+    }
+}
+
+builders! {
+    ChannelOptions {
+        ordered: bool,
+        #[doc(alias = "maxRetransmits")]
+        max_retransmits: impl Into<Option<u16>>,
+        #[doc(alias = "maxPacketLifeTime")]
+        max_packet_lifetime: impl Into<Option<u16>>,
+        protocol: impl Into<String>,
+        negotiated: impl Into<Option<u16>>,
+        priority: Priority,
     }
 }
 

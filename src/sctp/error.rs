@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// Why a channel cannot be opened. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The association is closing, closed or failed.
     #[error("the association is closed")]
@@ -49,6 +50,7 @@ impl OpenError {
 
 /// Why a message cannot be sent. Nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// The message is larger than what the peer takes, or than our own limit.
     #[error("the message has {size} bytes; {limit} are the most")]
@@ -82,6 +84,7 @@ impl SendError {
 
 /// Why a channel was closed otherwise than by a `close` of one of the sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum ChannelError {
     /// The association ended under it.
     #[error("the association ended")]
@@ -107,6 +110,7 @@ impl ChannelError {
 
 /// Why the association failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum FailureReason {
     /// The handshake was not done within
     /// [`Config::handshake_timeout`](super::Config::handshake_timeout).

@@ -43,6 +43,7 @@ impl Integrity {
 
 /// How a long-term key is made of a password (RFC 8489 §18.5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PasswordAlgorithm {
     /// The only one of RFC 5389, and the default of RFC 8489.
     Md5,
@@ -116,6 +117,7 @@ impl fmt::Debug for Key {
 
 /// Why a message is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum Rejected {
     /// The header or the attributes' frames are not those of a STUN message.
     #[error("not a STUN message")]

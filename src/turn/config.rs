@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::message::Family;
+use crate::builders::builders;
 
 /// How a [`Client`](super::Client) works.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
     /// How long an allocation is asked for; the server may grant less or more. Default: 600 s, what
     /// RFC 8656 §7.2 recommends. It is refreshed well before. A shorter one is given up sooner by
@@ -50,5 +52,19 @@ impl Default for Config {
             silence: Duration::from_secs(5),
             channels: true,
         }
+    }
+}
+
+builders! {
+    Config {
+        lifetime: Duration,
+        family: impl Into<Option<Family>>,
+        rto: Duration,
+        max_transmissions: u32,
+        request_timeout: Duration,
+        close_timeout: Duration,
+        keepalive: Duration,
+        silence: Duration,
+        channels: bool,
     }
 }

@@ -9,11 +9,11 @@ use super::{WITHIN, connect, runtime, wait};
 /// What a channel may be.
 pub(super) fn reliabilities() -> Vec<(&'static str, DataChannelOptions)> {
     let plain = DataChannelOptions::default;
-    let with = |ordered, max_retransmits, max_packet_lifetime| DataChannelOptions {
-        ordered,
-        max_retransmits,
-        max_packet_lifetime,
-        ..plain()
+    let with = |ordered, max_retransmits, max_packet_lifetime| {
+        plain()
+            .ordered(ordered)
+            .max_retransmits(max_retransmits)
+            .max_packet_lifetime(max_packet_lifetime)
     };
     vec![
         ("reliable", plain()),
@@ -124,10 +124,7 @@ fn every_reliability_256_kib_and_the_reset_of_streams(opened_by_us: bool) {
     {
         let by = if closed_by_us { "us" } else { "aiortc" };
         let label = format!("{mode}, closed by {by}");
-        let options = DataChannelOptions {
-            protocol: format!("v{}.test", ids.len()),
-            ..options
-        };
+        let options = options.protocol(format!("v{}.test", ids.len()));
         let channel = if opened_by_us {
             open(&mut peer, &session, &label, &options)
         } else {
@@ -165,10 +162,7 @@ fn channels_that_both_sides_open_by_themselves_with_aiortc() {
     let rtc = runtime(DtlsEngine::Dimpl);
     let (session, _channel) = connect(&mut peer, &rtc);
     for (id, (label, options)) in (100..).zip(reliabilities()) {
-        let options = DataChannelOptions {
-            negotiated: Some(id),
-            ..options
-        };
+        let options = options.negotiated(id);
         have_opened(&mut peer, label, &options);
         let channel = wait(session.create_data_channel(label, options.clone())).unwrap();
         peer.until("its channel", |line| line["channel"] == label);

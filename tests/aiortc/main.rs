@@ -23,12 +23,10 @@ const WITHIN: Duration = Duration::from_secs(30);
 const LARGE: usize = 200 * 1024;
 
 fn runtime(engine: DtlsEngine) -> Runtime {
-    let config = Config {
-        workers: 1,
-        loopback: true,
-        dtls_engine: engine,
-        ..Config::default()
-    };
+    let config = Config::default()
+        .workers(1)
+        .loopback(true)
+        .dtls_engine(engine);
     Runtime::builder().config(config).start().unwrap()
 }
 

@@ -79,14 +79,13 @@ async fn open(
     let init = init.into_inner();
     let open = state.rtc.registry().get(&session);
     let open = open.ok_or_else(|| ErrorNotFound("there is no such session"))?;
-    let options = DataChannelOptions {
-        ordered: init.ordered.unwrap_or(true),
-        max_retransmits: init.max_retransmits,
-        max_packet_lifetime: init.max_packet_life_time,
-        protocol: init.protocol,
-        negotiated: init.id.filter(|_| init.negotiated),
-        priority: init.priority,
-    };
+    let options = DataChannelOptions::default()
+        .ordered(init.ordered.unwrap_or(true))
+        .max_retransmits(init.max_retransmits)
+        .max_packet_lifetime(init.max_packet_life_time)
+        .protocol(init.protocol)
+        .negotiated(init.id.filter(|_| init.negotiated))
+        .priority(init.priority);
     let channel = within(open.create_data_channel(init.label, options)).await?;
     let channel = channel.map_err(ErrorInternalServerError)?;
     within(channel.opened())
@@ -130,11 +129,7 @@ async fn ended(channel: DataChannel) -> Result<String, Error> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let config = Config {
-        workers: 1,
-        loopback: true,
-        ..Config::default()
-    };
+    let config = Config::default().workers(1).loopback(true);
     actix_web::rt::System::new().block_on(async {
         let rtc = Runtime::builder()
             .config(config)

@@ -232,11 +232,7 @@ impl State {
         let url = format!("turn:{}", socket.local_addr()?);
         let server = std::thread::spawn(move || refuse_all(&socket));
         for _ in 0..6 {
-            let server = IceServer {
-                urls: vec![url.clone()],
-                username: Some("user".into()),
-                credential: Some("password".into()),
-            };
+            let server = IceServer::turn(&url, "user", "password");
             let gatherer = self.rtc.gatherer(own_sockets())?;
             gatherer.gather(Some(vec![server])).await?;
         }
@@ -301,21 +297,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // They are meant, and each is counted.
     std::panic::set_hook(Box::new(|_| {}));
     let metrics = actix_rtc::metrics::install_prometheus()?;
-    let mut config = Config {
-        workers: 2,
-        udp: UdpMode::Mux {
+    let mut config = Config::default()
+        .workers(2)
+        .udp(UdpMode::Mux {
             ip: Ipv4Addr::LOCALHOST.into(),
             port: 0,
-        },
-        loopback: true,
-        connect_timeout: Duration::from_secs(3),
-        ice_grace: Duration::from_secs(1),
-        ice_restart: RestartPolicy {
-            max_restarts: 100,
-            ..RestartPolicy::default()
-        },
-        ..Config::default()
-    };
+        })
+        .loopback(true)
+        .connect_timeout(Duration::from_secs(3))
+        .ice_grace(Duration::from_secs(1))
+        .ice_restart(RestartPolicy::default().max_restarts(100));
     config.ice.consent_interval = Duration::from_secs(1);
     config.ice.consent_timeout = Duration::from_secs(5);
     config.ice.disconnected_timeout = Duration::from_secs(2);

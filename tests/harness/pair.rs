@@ -11,15 +11,13 @@ use super::time_limit::within;
 
 /// One shared port a worker, on loopback.
 pub(crate) fn config(workers: usize) -> Config {
-    Config {
-        workers,
-        loopback: true,
-        udp: UdpMode::Mux {
+    Config::default()
+        .workers(workers)
+        .loopback(true)
+        .udp(UdpMode::Mux {
             ip: std::net::Ipv4Addr::LOCALHOST.into(),
             port: 0,
-        },
-        ..Config::default()
-    }
+        })
 }
 
 pub(crate) fn start(config: Config) -> Runtime {

@@ -104,10 +104,7 @@ fn scenario_1_ordinary_checks_are_paced_at_ta() {
 
 #[test]
 fn scenario_1_triggered_checks_and_nomination_do_not_wait_for_ta() {
-    let config = Config {
-        ta: secs(10),
-        ..Config::default()
-    };
+    let config = Config::default().ta(secs(10));
     let side = |role, address| Side {
         config: config.clone(),
         ..Side::public(role, address)
@@ -270,10 +267,7 @@ fn scenario_5_a_better_pair_that_works_a_little_later_is_the_one_nominated() {
 
 #[test]
 fn scenario_5_the_controlled_side_follows_the_nominated_pair_not_its_favourite() {
-    let mut sim = slow_but_better(Config {
-        nomination_patience: ms(0),
-        ..Config::default()
-    });
+    let mut sim = slow_but_better(Config::default().nomination_patience(ms(0)));
     sim.run(secs(3));
     assert_eq!(local_address(&sim), "198.51.100.11");
     let path = sim.peers[A].agent.send_path().unwrap();
@@ -284,10 +278,7 @@ fn scenario_5_the_controlled_side_follows_the_nominated_pair_not_its_favourite()
 #[test]
 fn scenario_5_a_clearly_better_pair_is_nominated_again_when_that_is_switched_on() {
     for renomination in [false, true] {
-        let config = Config {
-            renomination,
-            ..Config::default()
-        };
+        let config = Config::default().renomination(renomination);
         let side = |role, address| Side {
             turn: true,
             config: config.clone(),

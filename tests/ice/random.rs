@@ -67,10 +67,7 @@ impl Draw {
             Some(kind) => Side::behind(role, kind, &private[i][..interfaces]),
             None => Side::public(role, &public[i][..interfaces]),
         };
-        let config = Config {
-            renomination: self.chance(0.2),
-            ..Config::default()
-        };
+        let config = Config::default().renomination(self.chance(0.2));
         Side {
             link: self.link(),
             turn: self.chance(0.5),
@@ -252,6 +249,7 @@ fn confirm(sim: &Sim, side: usize, reason: FailureReason, history: &str) {
             let candidate = told.candidates.iter().find(fits);
             assert_eq!(candidate, None, "it could be paired: {history}");
         }
+        other => panic!("not expected: {other:?}"),
     }
 }
 

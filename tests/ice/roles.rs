@@ -71,10 +71,7 @@ fn scenario_3_a_conflict_that_begins_with_a_restart_is_settled() {
 }
 
 fn lite() -> Config {
-    Config {
-        lite: true,
-        ..Config::default()
-    }
+    Config::default().lite(true)
 }
 
 #[test]

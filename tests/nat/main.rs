@@ -230,10 +230,7 @@ fn ran_as_root_of_its_own(test: &str) -> bool {
 }
 
 fn with_runtime<T>(f: impl AsyncFnOnce(&Runtime) -> T) -> T {
-    let config = Config {
-        workers: 1,
-        ..Config::default()
-    };
+    let config = Config::default().workers(1);
     let rtc = Runtime::builder().config(config).start().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -96,11 +96,7 @@ fn an_unreliable_channel_delivers_what_arrives_and_nothing_twice() {
     let (mut sent, mut got) = (0, 0);
     for seed in 0..seeds() {
         let mut wire = Wire::new(epoch, lossy(), seed);
-        let options = ChannelOptions {
-            ordered: false,
-            max_retransmits: Some(0),
-            ..ChannelOptions::default()
-        };
+        let options = ChannelOptions::default().ordered(false).max_retransmits(0);
         let (ours, theirs) = connect(&mut wire, options);
         let mut seen = std::collections::BTreeSet::new();
         for number in 0..100u32 {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, Config, Event, IceCandidate, IceTransportEvent, Session, SessionEvent,
-    SessionOptions, TransportEvent,
+    ActorKind, Event, IceCandidate, IceTransportEvent, Session, SessionEvent, SessionOptions,
+    TransportEvent,
 };
 
 use crate::bed::Pair;
@@ -180,11 +180,11 @@ async fn the_ends_of_actors_whose_supervisor_is_gone_are_counted() {
 /// the other's.
 #[tokio::test]
 async fn a_worker_that_is_blocked_lags_and_the_others_do_not() {
-    let bed = Measured::start(Config {
-        // However slow the machine.
-        worker_timeout: Duration::from_secs(3_600),
-        ..config(2)
-    });
+    let bed = Measured::start(
+        config(2)
+            // However slow the machine.
+            .worker_timeout(Duration::from_secs(3_600)),
+    );
     let far = start(config(1));
     let pair = || Pair {
         dialler: far.session(dialling()).unwrap(),

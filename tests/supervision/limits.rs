@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, Config, DataChannelOptions, Message, OpenError, Reason, Session, SessionOptions,
+    ActorKind, DataChannelOptions, Message, OpenError, Reason, Session, SessionOptions,
     SessionState,
 };
 
@@ -15,10 +15,7 @@ use crate::time_limit::within;
 
 #[tokio::test]
 async fn sessions_are_placed_on_the_least_loaded_worker_and_named_after_the_node() {
-    let rtc = start(Config {
-        node: Some("node-7".into()),
-        ..config(3)
-    });
+    let rtc = start(config(3).node("node-7"));
     let open = || rtc.session(SessionOptions::default()).unwrap();
     let sessions: Vec<Session> = (0..7).map(|_| open()).collect();
     assert_eq!(rtc.worker_loads(), [3, 2, 2]);
@@ -57,10 +54,7 @@ async fn the_registry_counts_sessions_by_state() {
 
 #[tokio::test]
 async fn half_open_sessions_have_a_limit_of_their_own() {
-    let rtc = start(Config {
-        max_half_open: 2,
-        ..config(1)
-    });
+    let rtc = start(config(1).max_half_open(2));
     let pair = Pair::new(&rtc);
     let refused = rtc.session(SessionOptions::default()).unwrap_err();
     assert_eq!(refused, OpenError::HalfOpen { limit: 2 });
@@ -76,10 +70,7 @@ async fn half_open_sessions_have_a_limit_of_their_own() {
 /// Scenario 28: a peer that never finishes its handshake.
 #[tokio::test]
 async fn a_half_open_session_expires() {
-    let rtc = start(Config {
-        connect_timeout: Duration::from_millis(500),
-        ..config(1)
-    });
+    let rtc = start(config(1).connect_timeout(Duration::from_millis(500)));
     let pair = Pair::new(&rtc);
     pair.dialler
         .inject(ActorKind::Dtls, Fault::Lose(usize::MAX), Moment::Now);
@@ -99,10 +90,7 @@ async fn a_half_open_session_expires() {
 
 #[tokio::test]
 async fn an_idle_session_expires_and_a_busy_one_does_not() {
-    let rtc = start(Config {
-        idle_timeout: Some(Duration::from_secs(2)),
-        ..config(1)
-    });
+    let rtc = start(config(1).idle_timeout(Duration::from_secs(2)));
     let (idle, busy) = (Pair::new(&rtc), Pair::new(&rtc));
     idle.connect().await;
     busy.connect().await;

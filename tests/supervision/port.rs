@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_rtc::chaos::WorkerFault;
 use actix_rtc::{
-    Config, DataChannel, IceTransportState, Message, Runtime, Session, SessionOptions, SessionState,
+    DataChannel, IceTransportState, Message, Runtime, Session, SessionOptions, SessionState,
 };
 
 use crate::bed::{Heard, Pair, restart_ice};
@@ -188,10 +188,7 @@ async fn a_shared_port_that_is_lost_for_good_ends_its_sessions_by_name() {
     config.ice.disconnected_timeout = Duration::from_secs(1);
     config.ice.consent_timeout = Duration::from_secs(2);
     let far = start(crate::pair::config(1));
-    let bed = Measured::start(Config {
-        ice_grace: Duration::from_secs(1),
-        ..config
-    });
+    let bed = Measured::start(config.ice_grace(Duration::from_secs(1)));
     let pairs = pairs(&bed, &far, 2).await;
     let mut heard: Vec<Heard> = pairs.iter().map(|p| Heard::of(&p.answerer)).collect();
     let long = WorkerFault::TakePort(Duration::from_secs(3_600));

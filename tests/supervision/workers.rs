@@ -119,10 +119,7 @@ impl Subscriber for Startled {
 #[tokio::test]
 async fn a_session_whose_supervisor_does_not_come_into_being_fails() {
     for kind in ["supervisor", "gatherer"] {
-        let rtc = start(Config {
-            failure_linger: Duration::from_millis(100),
-            ..config(1)
-        });
+        let rtc = start(config(1).failure_linger(Duration::from_millis(100)));
         let before = rtc.session(SessionOptions::default()).unwrap();
         within(before.gatherer().gather(None)).await.unwrap();
         let (installed, wait) = oneshot::channel();

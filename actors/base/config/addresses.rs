@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::builders::builders;
+
 /// An address of an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NetworkInterface {
     /// The interface's name, `eth0` say.
     pub name: String,
@@ -15,6 +18,17 @@ pub struct NetworkInterface {
     pub ip: IpAddr,
     /// Its number, the scope of its link-local IPv6 address.
     pub index: u32,
+}
+
+impl NetworkInterface {
+    /// An address of the interface of this name and number.
+    pub fn new(name: impl Into<String>, ip: IpAddr, index: u32) -> NetworkInterface {
+        NetworkInterface {
+            name: name.into(),
+            ip,
+            index,
+        }
+    }
 }
 
 /// Where the list of interfaces comes from: the operating system, unless a program knows better.
@@ -59,6 +73,7 @@ impl std::fmt::Debug for Interfaces {
 /// What kind of address it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum AddressKind {
     /// Valid on one link only: `fe80::/10`, `169.254.0.0/16`. Browsers do not offer such, and a
     /// wildcard socket cannot use those of IPv6.
@@ -89,6 +104,7 @@ impl AddressKind {
 /// pass all of it. Loopback is [`Config::loopback`]'s business, not that of `kinds`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AddressFilter {
     /// Only interfaces of these names; one that ends in `*` stands for all that begin so. Empty
     /// (the default): all.
@@ -119,6 +135,22 @@ impl Default for AddressFilter {
             ipv6: true,
         }
     }
+}
+
+builders! {
+    AddressFilter {
+        interfaces: impl IntoIterator<Item: Into<String>> => strings(interfaces),
+        not_interfaces: impl IntoIterator<Item: Into<String>> => strings(not_interfaces),
+        addresses: impl Into<Vec<IpAddr>>,
+        not_addresses: impl Into<Vec<IpAddr>>,
+        kinds: impl Into<Vec<AddressKind>>,
+        ipv4: bool,
+        ipv6: bool,
+    }
+}
+
+fn strings(given: impl IntoIterator<Item: Into<String>>) -> Vec<String> {
+    given.into_iter().map(Into::into).collect()
 }
 
 impl AddressFilter {

@@ -17,6 +17,7 @@ const LONGEST_BUSY_POLL: Duration = Duration::from_millis(10);
 
 /// A configuration that cannot work, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// No worker thread was asked for.
     #[error("workers is 0: a runtime needs at least one worker thread")]

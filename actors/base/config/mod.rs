@@ -16,10 +16,12 @@ use proto::{dtls, gather, ice, sctp, turn};
 
 use self::addresses::{AddressFilter, Interfaces};
 use self::tls_roots::TlsRoots;
+use crate::base::builders::builders;
 
 /// Which implementation of DTLS a session runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DtlsEngine {
     /// dimpl: DTLS 1.2 and 1.3, no tasks. The default.
     #[default]
@@ -47,6 +49,7 @@ impl DtlsEngine {
 
 /// Where a runtime's UDP traffic flows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum UdpMode {
     /// Each session binds sockets of its own, on ephemeral ports. The default.
     #[default]
@@ -74,6 +77,7 @@ pub enum UdpMode {
 
 /// Restart budget of one actor of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RestartPolicy {
     /// How many restarts are allowed within `window`; one more failure is final. Default 3.
     pub max_restarts: u32,
@@ -94,9 +98,18 @@ impl Default for RestartPolicy {
     }
 }
 
+builders! {
+    RestartPolicy {
+        max_restarts: u32,
+        window: Duration,
+        backoff: Duration,
+    }
+}
+
 /// How fast one source address may open sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RateLimit {
     /// Sessions a second in the long run; more than 0.
     pub per_second: f64,
@@ -104,9 +117,31 @@ pub struct RateLimit {
     pub burst: u32,
 }
 
-/// Settings of a [`Runtime`](crate::Runtime); [`RuntimeBuilder`](crate::RuntimeBuilder) changes
-/// them one by one.
+impl RateLimit {
+    /// So many sessions a second in the long run, and so many at once after a pause.
+    pub fn new(per_second: f64, burst: u32) -> RateLimit {
+        RateLimit { per_second, burst }
+    }
+}
+
+/// Settings of a [`Runtime`](crate::Runtime); [`RuntimeBuilder`](crate::RuntimeBuilder) has the
+/// ones that are set most often.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_rtc::{Config, RestartPolicy};
+///
+/// let config = Config::default()
+///     .workers(2)
+///     .idle_timeout(Duration::from_secs(600))
+///     .ice_restart(RestartPolicy::default().max_restarts(5))
+///     .node("eu-1");
+/// assert_eq!(config.node.as_deref(), Some("eu-1"));
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// Worker threads. Default: one a core.
     pub workers: usize,
@@ -250,5 +285,44 @@ impl Default for Config {
             session_rate: None,
             node: None,
         }
+    }
+}
+
+builders! {
+    Config {
+        workers: usize,
+        udp: UdpMode,
+        port_range: impl Into<Option<RangeInclusive<u16>>>,
+        announce: impl Into<Vec<IpAddr>>,
+        addresses: AddressFilter,
+        interfaces: Interfaces,
+        interface_interval: Duration,
+        tcp: bool,
+        mdns: impl Into<Option<Duration>>,
+        loopback: bool,
+        busy_poll: impl Into<Option<Duration>>,
+        socket_buffer: usize,
+        ice_servers: impl Into<Vec<IceServer>>,
+        gather: gather::Config,
+        turn: turn::Config,
+        tls_roots: TlsRoots,
+        ice: ice::Config,
+        dtls: dtls::Config,
+        dtls_engine: DtlsEngine,
+        sctp: sctp::Config,
+        channel_send_limit: usize,
+        channel_receive_limit: usize,
+        gatherer_restart: RestartPolicy,
+        ice_restart: RestartPolicy,
+        ice_grace: Duration,
+        failure_linger: Duration,
+        close_timeout: Duration,
+        connect_timeout: Duration,
+        idle_timeout: impl Into<Option<Duration>>,
+        worker_timeout: Duration,
+        max_sessions: usize,
+        max_half_open: usize,
+        session_rate: impl Into<Option<RateLimit>>,
+        node: impl Into<String> => Some(node.into()),
     }
 }

@@ -26,6 +26,7 @@ struct Roots {
 
 /// Certificates that cannot stand as [`TlsRoots`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TlsRootsError {
     /// There is no certificate in what was given.
     #[error("there is no PEM certificate in it")]

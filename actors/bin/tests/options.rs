@@ -43,11 +43,7 @@ fn a_session_that_does_not_connect_in_time_is_closed() {
 #[test]
 fn a_session_that_is_idle_is_closed() {
     let program = Program::start(&["--idle-timeout", "6s"]);
-    let rtc = Runtime::builder().config(Config {
-        workers: 1,
-        loopback: true,
-        ..Config::default()
-    });
+    let rtc = Runtime::builder().config(Config::default().workers(1).loopback(true));
     let rtc = rtc.start().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -33,6 +33,7 @@ pub enum Fault {
 
 /// When it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Moment {
     /// As soon as the actor comes to it.
     Now,

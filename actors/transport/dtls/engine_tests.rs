@@ -220,10 +220,7 @@ fn both_sides_export_the_same_keys() {
     for kinds in combinations() {
         virtual_time(async {
             let srtp_profiles = SrtpProfile::ALL.to_vec();
-            let config = Config {
-                srtp_profiles,
-                ..Config::default()
-            };
+            let config = Config::default().srtp_profiles(srtp_profiles);
             let pair = Pair::with(kinds, config, perfect()).connected().await;
             let [a, b] = pair
                 .engines
@@ -263,10 +260,7 @@ fn a_peer_without_srtp_still_gets_its_data() {
 fn a_datagram_is_never_larger_than_the_mtu() {
     for kinds in combinations() {
         virtual_time(async {
-            let config = Config {
-                mtu: 600,
-                ..Config::default()
-            };
+            let config = Config::default().mtu(600);
             let max = config.max_payload();
             let mut pair = Pair::with(kinds, config, perfect()).connected().await;
             pair.send(CLIENT, &vec![7; max]);
@@ -304,10 +298,7 @@ fn mistakes_of_the_caller_are_errors() {
         );
         assert_eq!(engine.state(), State::Closed);
 
-        let only13 = Config {
-            versions: Versions::Only13,
-            ..Config::default()
-        };
+        let only13 = Config::default().versions(Versions::Only13);
         let error = webrtc(only13, certificate(1)).start(now(), Role::Client, &good);
         assert_eq!(error, Err(StartError::UnsupportedVersion));
         let rsa =

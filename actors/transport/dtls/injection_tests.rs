@@ -52,10 +52,7 @@ fn ten_thousand_spoofed_records_of_each_kind_are_dropped_while_data_flows_and_me
     for (kind, versions) in PAIRS {
         for end in [CLIENT, SERVER] {
             let runtime = virtual_runtime();
-            let config = Config {
-                versions,
-                ..Config::default()
-            };
+            let config = Config::default().versions(versions);
             let pair = Pair::with([kind; 2], config, perfect());
             let mut pair = runtime.block_on(pair.connected());
             for (what, datagram) in spoofed() {
@@ -92,10 +89,7 @@ fn ten_thousand_replays_and_altered_records_are_dropped_while_data_flows_and_mem
     for (kind, versions) in PAIRS {
         for end in [CLIENT, SERVER] {
             let runtime = virtual_runtime();
-            let config = Config {
-                versions,
-                ..Config::default()
-            };
+            let config = Config::default().versions(versions);
             let pair = Pair::with([kind; 2], config, perfect());
             let mut pair = runtime.block_on(pair.connected());
             runtime.block_on(pair.assert_alive());

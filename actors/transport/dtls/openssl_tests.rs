@@ -45,10 +45,7 @@ fn each(mut test: impl FnMut(DtlsEngine, Role)) {
 }
 
 fn with_srtp() -> Config {
-    Config {
-        srtp_profiles: SrtpProfile::ALL.to_vec(),
-        ..Config::default()
-    }
+    Config::default().srtp_profiles(SrtpProfile::ALL.to_vec())
 }
 
 async fn connect(
@@ -246,11 +243,9 @@ fn an_openssl_with_an_rsa_certificate_is_taken_where_the_engine_can() {
             let theirs = Certificate::from_pem(&test_pem("rsa.pem")).unwrap();
             let openssl = openssl(role, &theirs, &[]);
             let expected = theirs.fingerprints();
-            let config = Config {
+            let config = Config::default()
                 // An alert in answer to our hello may be anybody's, and is not believed at once.
-                handshake_timeout: Duration::from_secs(3),
-                ..Config::default()
-            };
+                .handshake_timeout(Duration::from_secs(3));
             let mut trial = connect(kind, role, config, &expected, &openssl).await;
             if kind == DtlsEngine::WebrtcDtls {
                 assert_eq!(trial.events, [Event::Connected], "{role}");

@@ -40,10 +40,7 @@ struct Fuzz {
 impl Fuzz {
     fn new(versions: Versions) -> Fuzz {
         let certificates = CERTIFICATES.with(Clone::clone);
-        let config = Config {
-            versions,
-            ..Config::default()
-        };
+        let config = Config::default().versions(versions);
         let end = |at: usize| Endpoint::new(config.clone(), certificates[at].clone());
         Fuzz {
             now: Instant::now(),

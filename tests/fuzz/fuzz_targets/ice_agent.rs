@@ -159,14 +159,12 @@ impl Fuzz {
 
 fuzz_target!(|input: &[u8]| {
     let Some((&first, mut input)) = input.split_first() else { return };
-    let config = Config {
-        max_pairs: LIMIT,
-        max_remote_candidates: LIMIT,
-        max_early_checks: LIMIT,
-        lite: first & 7 == 7,
-        renomination: first & 8 != 0,
-        ..Config::default()
-    };
+    let config = Config::default()
+        .max_pairs(LIMIT)
+        .max_remote_candidates(LIMIT)
+        .max_early_checks(LIMIT)
+        .lite(first & 7 == 7)
+        .renomination(first & 8 != 0);
     let role = [Role::Controlling, Role::Controlled][usize::from(first >> 7)];
     let mut fuzz = Fuzz {
         agent: Agent::new(config, role, Random::from_number(first.into())),

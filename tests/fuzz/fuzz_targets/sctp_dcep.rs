@@ -18,7 +18,7 @@ const DCEP: u32 = 50;
 
 fuzz_target!(|input: &[u8]| {
     let mut input = input;
-    let config = Config { max_channels: 20, ..Config::default() };
+    let config = Config::default().max_channels(20);
     let mut wire = Wire::connected(config);
     while let Some((&[stream, step, len], rest)) = input.split_first_chunk::<3>() {
         let (bytes, rest) = rest.split_at(usize::from(len).min(rest.len()));
@@ -37,10 +37,8 @@ fuzz_target!(|input: &[u8]| {
                 continue;
             }
             5 => {
-                let options = ChannelOptions {
-                    negotiated: (step & 8 != 0).then_some(stream.into()),
-                    ..ChannelOptions::default()
-                };
+                let id = (step & 8 != 0).then_some(stream.into());
+                let options = ChannelOptions::default().negotiated(id);
                 let label = String::from_utf8_lossy(bytes).into_owned();
                 let _ = wire.association.open(now, label, options);
                 continue;

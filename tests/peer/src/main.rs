@@ -90,17 +90,15 @@ fn main() -> ExitCode {
 }
 
 fn start(udp: UdpMode) -> Result<Runtime, actix_rtc::StartError> {
-    let config = Config {
-        workers: 1,
+    let config = Config::default()
+        .workers(1)
         // The others have one thread with nothing between it and its sockets.
-        busy_poll: Some(Duration::from_micros(100)),
-        loopback: true,
-        udp,
+        .busy_poll(Duration::from_micros(100))
+        .loopback(true)
+        .udp(udp)
         // The driver has its own high-water mark, and this is not to be below it.
-        channel_send_limit: 4 << 20,
-        connect_timeout: Duration::from_secs(120),
-        ..Config::default()
-    };
+        .channel_send_limit(4 << 20)
+        .connect_timeout(Duration::from_secs(120));
     Runtime::builder().config(config).start()
 }
 

@@ -7,7 +7,7 @@ use actix_rtc::commands::{GetStates, RenewDtls};
 use actix_rtc::proto::dtls::FailureReason;
 use actix_rtc::proto::random::Random;
 use actix_rtc::{
-    ActorKind, Certificate, Config, DataChannelOptions, DtlsEngine, DtlsError, DtlsTransport,
+    ActorKind, Certificate, DataChannelOptions, DtlsEngine, DtlsError, DtlsTransport,
     DtlsTransportState, IceTransport, IceTransportState, InvalidState, Message, OpenError, Reason,
     Runtime, SctpTransport, SctpTransportState, SessionOptions, SessionState,
 };
@@ -177,10 +177,7 @@ async fn a_new_connection_may_have_another_certificate() {
 /// connect.
 #[tokio::test]
 async fn a_new_connection_that_is_never_started_expires() {
-    let rtc = start(Config {
-        connect_timeout: Duration::from_secs(5),
-        ..patient()
-    });
+    let rtc = start(patient().connect_timeout(Duration::from_secs(5)));
     let pair = Pair::new(&rtc);
     pair.connect().await;
     let mut heard = Heard::of(&pair.answerer);
@@ -236,10 +233,7 @@ async fn who_waits_for_a_renewed_session_is_not_told_how_the_old_connection_ende
 #[actix::test]
 async fn a_session_is_renewed_in_its_place() {
     let rtc = Runtime::builder()
-        .config(Config {
-            max_sessions: 2,
-            ..patient()
-        })
+        .config(patient().max_sessions(2))
         .on_data_channel(|channel| async move {
             while let Some(message) = channel.recv().await {
                 channel.send(message).await.unwrap();

@@ -16,10 +16,7 @@ use crate::time_limit::{until, within};
 
 /// A new connection is made in time, also where the machine is slow.
 fn patient() -> Config {
-    Config {
-        failure_linger: Duration::from_secs(6),
-        ..config(1)
-    }
+    config(1).failure_linger(Duration::from_secs(6))
 }
 
 /// One end of a stack whose application starts it layer by layer.
