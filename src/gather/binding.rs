@@ -58,6 +58,8 @@ pub(super) enum Handled {
 pub(super) struct Bindings {
     active: Vec<Transaction>,
     kept: Vec<Kept>,
+    /// Mappings need not be kept alive at the moment.
+    rests: bool,
     /// At most one entry for each active transaction and drain.
     transmits: VecDeque<Transmit>,
 }
@@ -78,7 +80,7 @@ struct Transaction {
 #[derive(Debug)]
 struct Kept {
     target: Target,
-    /// `None` while a transaction is under way.
+    /// `None` while a transaction is under way, and while it rests.
     renew: Option<Instant>,
 }
 
@@ -94,20 +96,26 @@ impl Bindings {
         self.begin(now, target, false, rto, config, random);
     }
 
-    /// Asks again every [`Config::keepalive`].
+    /// Asks again every [`Config::keepalive`], unless it rests.
     pub(super) fn keep(&mut self, now: Instant, target: Target, config: &Config) {
         if !config.keepalive.is_zero() {
-            self.kept.push(Kept {
-                target,
-                renew: Some(now + config.keepalive),
-            });
+            let renew = (!self.rests).then_some(now + config.keepalive);
+            self.kept.push(Kept { target, renew });
         }
     }
 
     /// Stops keeping mappings alive.
-    pub(super) fn forget_kept(&mut self) {
-        self.kept.clear();
+    pub(super) fn rest(&mut self) {
+        self.rests = true;
+        self.kept.iter_mut().for_each(|kept| kept.renew = None);
         self.active.retain(|transaction| !transaction.renewal);
+    }
+
+    /// Asks for all mappings at once, and again from then on.
+    pub(super) fn resume(&mut self, now: Instant) {
+        if std::mem::take(&mut self.rests) {
+            self.kept.iter_mut().for_each(|kept| kept.renew = Some(now));
+        }
     }
 
     pub(super) fn remove_base(&mut self, base: SocketAddr) {

@@ -301,9 +301,17 @@ impl Gatherer {
     }
 
     /// Stops asking servers only to keep the mappings of NATs alive: ICE has chosen its pair, and
-    /// keeps that one alive by itself (RFC 8445 §5.1.1.4).
+    /// keeps that one alive by itself (RFC 8445 §5.1.1.4). The same again changes nothing.
     pub fn end_keepalives(&mut self) {
-        self.bindings.forget_kept();
+        self.bindings.rest();
+    }
+
+    /// The pair that was chosen is lost, or ICE begins anew: the mappings are asked for at once,
+    /// and kept alive as before [`end_keepalives`](Self::end_keepalives). What a NAT has mapped
+    /// elsewhere meanwhile comes as a new candidate.
+    pub fn resume_keepalives(&mut self, now: Instant) {
+        let now = self.clock.advance(now);
+        self.bindings.resume(now);
     }
 
     /// Stops everything. The owner closes its allocations.

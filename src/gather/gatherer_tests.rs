@@ -438,6 +438,65 @@ fn a_mapping_is_kept_alive_until_ice_has_chosen() {
 }
 
 #[test]
+fn mappings_are_asked_for_anew_when_what_ice_chose_is_lost() {
+    let mut rig = Rig::started(Config::default(), &[BASE], &["stun:192.0.2.1".into()]);
+    // ICE may have chosen before the server has answered.
+    rig.gatherer.end_keepalives();
+    rig.answer_mapped(SERVER, SEEN);
+    assert_eq!(rig.candidates().len(), 2, "what was asked for is found");
+    rig.pass(ms(600_000));
+    assert_eq!(rig.sent.len(), 1);
+    for _ in 0..2 {
+        rig.gatherer.resume_keepalives(rig.now);
+    }
+    rig.pass(ms(0));
+    assert_eq!(rig.sent.len(), 2);
+    assert!(rig.is_complete());
+    rig.answer_mapped(SERVER, "198.51.100.7:61001");
+    assert_eq!(rig.candidates()[2].address, at("198.51.100.7:61001"));
+    rig.pass(ms(15_000));
+    assert_eq!(rig.sent.len(), 3);
+    // In the middle of a renewal.
+    rig.gatherer.end_keepalives();
+    assert_eq!(rig.gatherer.poll_timeout(), None);
+    rig.gatherer.resume_keepalives(rig.now);
+    rig.pass(ms(0));
+    assert_eq!(rig.sent.len(), 4);
+}
+
+#[test]
+fn a_server_that_knows_only_older_forms_of_the_mapped_address_is_understood() {
+    let plain = |address: &str| {
+        let address = at(address);
+        let mut value = vec![0, if address.is_ipv4() { 1 } else { 2 }];
+        value.extend(address.port().to_be_bytes());
+        match address.ip() {
+            std::net::IpAddr::V4(ip) => value.extend(ip.octets()),
+            std::net::IpAddr::V6(ip) => value.extend(ip.octets()),
+        }
+        value
+    };
+    let (seen, other) = (at(SEEN), "203.0.113.9:9");
+    let (mapped, old) = (attribute::MAPPED_ADDRESS, attribute::OLD_XOR_MAPPED_ADDRESS);
+    let answers: [&dyn Fn(Builder) -> Builder; 4] = [
+        &|b| b.attribute(mapped, &plain(SEEN)),
+        &|b| b.xor_address(old, seen),
+        &|b| b.attribute(mapped, &plain(other)).xor_address(old, seen),
+        // A NAT may have written over what is not masked.
+        &|b| {
+            b.attribute(mapped, &plain(other))
+                .xor_address(attribute::XOR_MAPPED_ADDRESS, seen)
+        },
+    ];
+    for with in answers {
+        let mut rig = Rig::started(Config::default(), &[BASE], &["stun:192.0.2.1".into()]);
+        rig.answer(SERVER, with, Class::SuccessResponse);
+        assert_eq!(rig.candidates()[1].address, seen);
+        assert!(rig.is_complete());
+    }
+}
+
+#[test]
 fn turn_makes_one_allocation_for_each_address_of_ours() {
     let server = IceServer {
         urls: vec![

@@ -41,12 +41,13 @@ pub(super) fn parse(header: &Header, datagram: &[u8]) -> Option<Answer> {
     }
 }
 
+/// XOR-MAPPED-ADDRESS; from servers that know only what was before it, that (RFC 8489 §14.1).
 fn mapped(header: &Header, datagram: &[u8]) -> Option<SocketAddr> {
-    attributes(datagram)
-        .find_map(|attribute| match attribute.kind {
-            attribute::XOR_MAPPED_ADDRESS => attribute.xor_address(header.transaction_id),
-            _ => None,
-        })
+    let find = |kind| attributes(datagram).find(|attribute| attribute.kind == kind);
+    let xor = |kind| find(kind)?.xor_address(header.transaction_id);
+    xor(attribute::XOR_MAPPED_ADDRESS)
+        .or_else(|| xor(attribute::OLD_XOR_MAPPED_ADDRESS))
+        .or_else(|| find(attribute::MAPPED_ADDRESS)?.address())
         .map(canonical)
         .filter(is_usable)
 }

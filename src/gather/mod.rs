@@ -13,7 +13,8 @@
 //!    gets them, and failed sends to [`handle_unreachable`](Gatherer::handle_unreachable).
 //! 4. [`Event::StateChanged`] says [`State::Complete`] when nothing is waited for any more. Sockets
 //!    may still come and go then.
-//! 5. When ICE has chosen, call [`end_keepalives`](Gatherer::end_keepalives).
+//! 5. When ICE has chosen, call [`end_keepalives`](Gatherer::end_keepalives); when what it chose is
+//!    lost, and at an ICE restart, [`resume_keepalives`](Gatherer::resume_keepalives).
 //!
 //! # Design decisions
 //!

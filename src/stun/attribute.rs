@@ -1,5 +1,7 @@
 //! The attribute types that are written or looked for by hand (RFC 8489 §18.3, RFC 8445 §16.1).
 
+/// MAPPED-ADDRESS, of RFC 3489.
+pub const MAPPED_ADDRESS: u16 = 0x0001;
 /// USERNAME.
 pub const USERNAME: u16 = 0x0006;
 /// MESSAGE-INTEGRITY, with HMAC-SHA1.
@@ -16,6 +18,8 @@ pub const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 pub const PRIORITY: u16 = 0x0024;
 /// USE-CANDIDATE, of ICE.
 pub const USE_CANDIDATE: u16 = 0x0025;
+/// XOR-MAPPED-ADDRESS as the drafts before RFC 5389 numbered it.
+pub const OLD_XOR_MAPPED_ADDRESS: u16 = 0x8020;
 /// SOFTWARE.
 pub const SOFTWARE: u16 = 0x8022;
 /// FINGERPRINT.

@@ -53,6 +53,13 @@ impl Check<'_> {
     }
 }
 
+/// How large a check is, with USE-CANDIDATE, whose USERNAME has so many bytes.
+pub fn check_len(username: usize) -> usize {
+    const FRAME: usize = 4;
+    // The header, USERNAME, PRIORITY, the role, USE-CANDIDATE, MESSAGE-INTEGRITY, FINGERPRINT.
+    20 + FRAME + username.next_multiple_of(4) + 8 + 12 + FRAME + 24 + 8
+}
+
 /// The success response to a check: says from where it came.
 pub fn success(transaction_id: TransactionId, from: SocketAddr, key: &Key) -> Bytes {
     start(Class::SuccessResponse, transaction_id)
@@ -103,7 +110,7 @@ pub enum Message {
     Request(Request),
     /// The check was answered; the address is the sender's as the answerer saw it.
     Success {
-        /// XOR-MAPPED-ADDRESS.
+        /// XOR-MAPPED-ADDRESS, or MAPPED-ADDRESS where there is no other.
         mapped: SocketAddr,
     },
     /// The check was refused.
@@ -136,13 +143,7 @@ pub fn decode(verified: &Verified<'_>) -> Result<Message, Rejected> {
     let message = verified.decode()?;
     match header.class {
         Class::Request => Ok(Message::Request(request(message.attributes()))),
-        Class::SuccessResponse => message
-            .attributes()
-            .iter()
-            .find_map(|attribute| match attribute {
-                StunAttribute::XorMappedAddress(a) => Some(canonical(*a.socket_address())),
-                _ => None,
-            })
+        Class::SuccessResponse => mapped(message.attributes())
             .map(|mapped| Message::Success { mapped })
             .ok_or(Rejected::Undecodable),
         Class::ErrorResponse => message
@@ -156,6 +157,19 @@ pub fn decode(verified: &Verified<'_>) -> Result<Message, Rejected> {
             .ok_or(Rejected::Undecodable),
         Class::Indication => Err(Rejected::Malformed),
     }
+}
+
+/// XOR-MAPPED-ADDRESS, or what was before it (RFC 8489 §14.1).
+fn mapped(attributes: &[StunAttribute]) -> Option<SocketAddr> {
+    let xor = attributes.iter().find_map(|attribute| match attribute {
+        StunAttribute::XorMappedAddress(a) => Some(canonical(*a.socket_address())),
+        _ => None,
+    });
+    let plain = attributes.iter().find_map(|attribute| match attribute {
+        StunAttribute::MappedAddress(a) => Some(canonical(*a.socket_address())),
+        _ => None,
+    });
+    xor.or(plain)
 }
 
 fn request(attributes: &[StunAttribute]) -> Request {

@@ -97,3 +97,23 @@ fn another_method_and_a_success_without_address_are_rejected() {
         Err(Rejected::Undecodable)
     );
 }
+
+#[test]
+fn a_response_with_the_older_form_of_the_address_is_understood() {
+    let mapped: SocketAddr = "192.0.2.1:32853".parse().unwrap();
+    let plain = [0, 1, 0x80, 0x55, 192, 0, 2, 1];
+    let response = start(Class::SuccessResponse, TRANSACTION)
+        .attribute(attribute::MAPPED_ADDRESS, &plain)
+        .integrity(&key())
+        .fingerprint()
+        .build();
+    assert_eq!(decoded(&response), Message::Success { mapped });
+    // Where both are, a NAT may have written over this one.
+    let response = start(Class::SuccessResponse, TRANSACTION)
+        .attribute(attribute::MAPPED_ADDRESS, &[0, 1, 0, 9, 9, 9, 9, 9])
+        .xor_address(attribute::XOR_MAPPED_ADDRESS, mapped)
+        .integrity(&key())
+        .fingerprint()
+        .build();
+    assert_eq!(decoded(&response), Message::Success { mapped });
+}

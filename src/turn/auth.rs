@@ -29,6 +29,7 @@ struct Challenge {
     algorithms: Option<Bytes>,
     algorithm: PasswordAlgorithm,
     key: Key,
+    accepted: bool,
 }
 
 impl Authentication {
@@ -45,8 +46,30 @@ impl Authentication {
     }
 
     /// The realm that messages are signed for.
-    pub(super) fn realm(&self) -> Option<&str> {
+    fn realm(&self) -> Option<&str> {
         self.challenge.as_ref().map(|challenge| &*challenge.realm)
+    }
+
+    /// The nonce that messages are signed with.
+    fn nonce(&self) -> Option<&Bytes> {
+        self.challenge.as_ref().map(|challenge| &challenge.nonce)
+    }
+
+    /// Realm and nonce of what is signed now.
+    pub(super) fn signs_for(&self) -> Option<(String, Bytes)> {
+        Some((self.realm()?.to_owned(), self.nonce()?.clone()))
+    }
+
+    /// A response was signed with our key: the server knows it.
+    pub(super) fn note_accepted(&mut self) {
+        if let Some(challenge) = &mut self.challenge {
+            challenge.accepted = true;
+        }
+    }
+
+    /// Whether the server has once shown that it knows our key.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.challenge.as_ref().is_some_and(|c| c.accepted)
     }
 
     /// Adds what the server asked for, if it asked.
@@ -120,6 +143,7 @@ impl Authentication {
             algorithms,
             algorithm,
             key,
+            accepted: false,
         });
         Ok(())
     }

@@ -107,6 +107,36 @@ fn scenario_16_the_nonce_expires_under_an_allocation() {
 }
 
 #[test]
+fn a_new_nonce_is_used_where_a_server_says_401_for_438() {
+    // Under an allocation, for each kind of request, and again and again.
+    let mut rig = Rig::allocated();
+    for method in [REFRESH, CREATE_PERMISSION, CHANNEL_BIND] {
+        for _ in 0..3 {
+            rig.server.fault(method, Fault::StaleUnauthorized);
+        }
+    }
+    rig.send(PEER, b"data").unwrap();
+    rig.pass(secs(1_200));
+    assert_eq!(rig.client.state(), State::Allocated);
+    assert_eq!(rig.server.relayed.len(), 1);
+    assert!(rig.client.counters().refreshes >= 2);
+    assert!(rig.client.counters().stale_nonces >= 6);
+    // A server that gives each request another nonce, from the first one on.
+    let mut rig = with_fault(ALLOCATE, Fault::StaleUnauthorized);
+    rig.server.fault(ALLOCATE, Fault::StaleUnauthorized);
+    rig.allocate();
+    assert_eq!(rig.events, [allocated()]);
+    // A wrong password is one all the same, after one attempt more.
+    let mut rig = with_fault(ALLOCATE, Fault::StaleUnauthorized);
+    for _ in 0..20 {
+        rig.server.fault(ALLOCATE, Fault::StaleUnauthorized);
+    }
+    rig.allocate();
+    assert_eq!(rig.failure().unwrap().code(), 401);
+    assert_eq!(rig.server.requests.len(), 3);
+}
+
+#[test]
 fn a_server_that_comes_back_with_another_realm_is_followed() {
     let mut rig = Rig::allocated();
     rig.server.realm = "other.example".into();

@@ -135,7 +135,7 @@ pub struct Counters {
     pub requests_sent: u64,
     /// Requests that were repeated, because no answer had come.
     pub requests_repeated: u64,
-    /// Requests that were asked again with a new nonce (438).
+    /// Requests that were asked again with a new nonce (438, or 401 where that is meant).
     pub stale_nonces: u64,
     /// Datagrams to peers in Send indications.
     pub indications_sent: u64,

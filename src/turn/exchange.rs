@@ -17,6 +17,10 @@ use crate::stun::{self, Class, Header, TransactionId};
 /// Some servers change their nonce every few seconds; none does so for every request.
 const MAX_RETRIES: u32 = 5;
 
+/// The same when the server has never accepted the credentials and says 401 with another nonce: once
+/// for the first challenge, and once more.
+const RETRIES_OF_UNKNOWN: u32 = 2;
+
 /// So long after a refresh that failed comes the next one.
 const REFRESH_AGAIN: Duration = Duration::from_secs(5);
 
@@ -32,9 +36,9 @@ impl Client {
     fn request_again(&mut self, now: Instant, request: Request, retries: u32) {
         let id = TransactionId::random(&mut self.random);
         let datagram = self.auth.sign(request.builder(id)).fingerprint().build();
-        let realm = self.auth.realm().map(str::to_owned);
+        let signed = self.auth.signs_for();
         let timeout = self.config.request_timeout;
-        let mut transaction = Transaction::new(now, id, request, datagram, realm, timeout);
+        let mut transaction = Transaction::new(now, id, request, datagram, signed, timeout);
         transaction.retries = retries;
         transaction.sent(now, self.output.is_stream(), &self.config);
         self.counters.requests_sent += 1;
@@ -99,6 +103,7 @@ impl Client {
                 return;
             }
         };
+        self.auth.note_accepted();
         let transaction = self.transactions.remove(index);
         self.handle_granted(now, transaction.request, granted);
     }
@@ -110,7 +115,7 @@ impl Client {
         };
         let transaction = &self.transactions[index];
         if self.is_challenge(transaction, refusal.code, datagram) {
-            if refusal.code == 438 {
+            if refusal.code == 438 || transaction.signed.is_some() {
                 self.counters.stale_nonces += 1;
             }
             let Transaction {
@@ -141,13 +146,21 @@ impl Client {
         if transaction.retries >= MAX_RETRIES {
             return false;
         }
-        match (code, &transaction.realm) {
+        let differs = |kind, from: &[u8]| {
+            let found = stun::attributes(datagram).find(|found| found.kind == kind);
+            found.is_some_and(|found| found.value != from)
+        };
+        match (code, &transaction.signed) {
             (438, _) | (401, None) => true,
             // Signed, and yet refused: the password is wrong, unless it was signed for a realm
-            // that is no longer (a server that was restarted with another configuration).
-            (401, Some(signed)) => stun::attributes(datagram)
-                .find(|found| found.kind == super::attribute::REALM)
-                .is_some_and(|found| found.value != signed.as_bytes()),
+            // that is no longer (a server that was restarted with another configuration), or for
+            // a nonce that is no longer: some servers say 401 then, where 438 is meant. One that
+            // never accepted the password may mean what it says.
+            (401, Some((realm, nonce))) => {
+                differs(super::attribute::REALM, realm.as_bytes())
+                    || differs(super::attribute::NONCE, nonce)
+                        && (self.auth.is_accepted() || transaction.retries < RETRIES_OF_UNKNOWN)
+            }
             _ => false,
         }
     }

@@ -171,6 +171,10 @@ pub(super) fn granted(message: &StunMessage) -> Granted {
                     .get_or_insert(canonical(*a.socket_address()));
             }
             StunAttribute::XorMappedAddress(a) => {
+                granted.mapped = Some(canonical(*a.socket_address()));
+            }
+            // RFC 8489 §14.1: from servers that know no better.
+            StunAttribute::MappedAddress(a) => {
                 granted.mapped.get_or_insert(canonical(*a.socket_address()));
             }
             StunAttribute::LifeTime(l) => {

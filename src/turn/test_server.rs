@@ -42,6 +42,8 @@ pub(super) enum Fault {
     Unsigned(u16),
     /// 438 with a new nonce.
     Stale,
+    /// 401 with a new nonce, where 438 is meant.
+    StaleUnauthorized,
     /// The right answer, with a signature of another key.
     Forged,
     /// Success without what was granted.
@@ -163,6 +165,10 @@ impl Server {
             Some(Fault::Stale) => {
                 self.nonce += 1;
                 return Some(self.challenge(response(Class::ErrorResponse), 438));
+            }
+            Some(Fault::StaleUnauthorized) => {
+                self.nonce += 1;
+                return Some(self.challenge(response(Class::ErrorResponse), 401));
             }
             Some(Fault::Unsigned(code)) => {
                 return Some(

@@ -17,8 +17,8 @@ pub(super) struct Transaction {
     pub(super) id: TransactionId,
     pub(super) request: Request,
     pub(super) datagram: Bytes,
-    /// The realm that it is signed for, `None` when it is not signed.
-    pub(super) realm: Option<String>,
+    /// The realm and nonce that it is signed for, `None` when it is not signed.
+    pub(super) signed: Option<(String, Bytes)>,
     /// How often the same was asked before and the server wanted other credentials.
     pub(super) retries: u32,
     /// An answer that nobody vouches for.
@@ -34,7 +34,7 @@ impl Transaction {
         id: TransactionId,
         request: Request,
         datagram: Bytes,
-        realm: Option<String>,
+        signed: Option<(String, Bytes)>,
         timeout: Duration,
     ) -> Transaction {
         let gives_up = now + timeout;
@@ -43,7 +43,7 @@ impl Transaction {
             id,
             request,
             datagram,
-            realm,
+            signed,
             retries,
             unsigned,
             sent,
