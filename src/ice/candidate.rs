@@ -193,7 +193,7 @@ impl Candidate {
     ) -> Candidate {
         let address = canonical(address);
         Candidate {
-            foundation: foundation(kind, protocol, base, server),
+            foundation: foundation(kind, protocol, &format_args!("{base} {server:?}")),
             component: 1,
             protocol,
             priority: priority(kind, default_local_preference(address.ip(), protocol), 1),
@@ -314,14 +314,13 @@ fn tcp_local_preference(tcp_type: TcpType, is_ipv6: bool) -> u16 {
     (direction << 13) | (8190 + u16::from(is_ipv6))
 }
 
-/// RFC 8445 §5.1.1.3: equal type, base, protocol and server make an equal foundation.
-fn foundation(
+/// RFC 8445 §5.1.1.3: equal type, protocol, and origin (base and server) make an equal foundation.
+pub(super) fn foundation(
     kind: CandidateType,
     protocol: Protocol,
-    base: IpAddr,
-    server: Option<IpAddr>,
+    origin: &dyn fmt::Display,
 ) -> String {
-    let what = format!("{kind} {protocol} {base} {server:?}");
+    let what = format!("{kind} {protocol} {origin}");
     crc32fast::hash(what.as_bytes()).to_string()
 }
 

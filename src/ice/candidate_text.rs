@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::candidate::{Address, Candidate, CandidateType, TcpType};
+use super::candidate::{Address, Candidate, CandidateType, TcpType, foundation};
 use crate::net::{Protocol, canonical};
 
 /// The longest candidate line that is read, in bytes. Browsers' lines are below 300.
@@ -28,9 +28,6 @@ pub enum CandidateError {
     /// Ends before the candidate type.
     #[error("the candidate line is incomplete")]
     Truncated,
-    /// The foundation is not 1 to 32 visible characters.
-    #[error("the foundation is not 1 to 32 characters")]
-    InvalidFoundation,
     /// The component is not a number from 1 to 256.
     #[error("the component is not a number from 1 to 256")]
     InvalidComponent,
@@ -52,9 +49,6 @@ pub enum CandidateError {
     /// The `tcptype` is not active, passive or so (RFC 6544 §4.5).
     #[error("the tcptype is not active, passive or so")]
     UnknownTcpType,
-    /// An extension attribute has no value, or there are too many of them.
-    #[error("the extension attributes are not pairs of name and value")]
-    InvalidExtension,
 }
 
 impl CandidateError {
@@ -64,7 +58,6 @@ impl CandidateError {
             CandidateError::TooLong => "too_long",
             CandidateError::NotACandidate => "not_a_candidate",
             CandidateError::Truncated => "truncated",
-            CandidateError::InvalidFoundation => "invalid_foundation",
             CandidateError::InvalidComponent => "invalid_component",
             CandidateError::UnknownTransport => "unknown_transport",
             CandidateError::InvalidPriority => "invalid_priority",
@@ -72,7 +65,6 @@ impl CandidateError {
             CandidateError::InvalidPort => "invalid_port",
             CandidateError::UnknownType => "unknown_type",
             CandidateError::UnknownTcpType => "unknown_tcp_type",
-            CandidateError::InvalidExtension => "invalid_extension",
         }
     }
 }
@@ -81,7 +73,8 @@ impl FromStr for Candidate {
     type Err = CandidateError;
 
     /// Reads `candidate:…`, with or without `a=` before it. Attributes that are not known are
-    /// kept in [`Candidate::extensions`].
+    /// kept in [`Candidate::extensions`], as far as they have values and are not too many. A
+    /// foundation that is missing or malformed is made up: it only orders checks.
     fn from_str(line: &str) -> Result<Candidate, CandidateError> {
         if line.len() > MAX_CANDIDATE_LINE {
             return Err(CandidateError::TooLong);
@@ -91,10 +84,12 @@ impl FromStr for Candidate {
         let line = line
             .strip_prefix("candidate:")
             .ok_or(CandidateError::NotACandidate)?;
+        let (told, line) = line
+            .split_once([' ', '\t'])
+            .ok_or(CandidateError::Truncated)?;
         let mut words = line.split_ascii_whitespace();
         let mut word = || words.next().ok_or(CandidateError::Truncated);
 
-        let foundation = parse_foundation(word()?)?;
         let component = number(word()?, 1..=256).ok_or(CandidateError::InvalidComponent)?;
         let protocol = parse_protocol(word()?)?;
         let priority = word()?
@@ -107,6 +102,10 @@ impl FromStr for Candidate {
             return Err(CandidateError::Truncated);
         }
         let kind = parse_kind(word()?)?;
+        let foundation = match is_foundation(told) {
+            true => told.to_owned(),
+            false => foundation(kind, protocol, &host),
+        };
         let mut candidate = Candidate {
             foundation,
             component,
@@ -124,8 +123,7 @@ impl FromStr for Candidate {
             username_fragment: None,
         };
         let mut related = Related::default();
-        while let Some(name) = words.next() {
-            let value = words.next().ok_or(CandidateError::InvalidExtension)?;
+        while let (Some(name), Some(value)) = (words.next(), words.next()) {
             candidate.read_extension(name, value, &mut related)?;
         }
         related.finish(&mut candidate);
@@ -174,9 +172,7 @@ impl Candidate {
             "network-cost" if value.parse::<u16>().is_ok() => {
                 self.network_cost = value.parse().ok();
             }
-            _ if self.extensions.len() >= MAX_EXTENSIONS => {
-                return Err(CandidateError::InvalidExtension);
-            }
+            _ if self.extensions.len() >= MAX_EXTENSIONS => {}
             _ => self.extensions.push((name.to_owned(), value.to_owned())),
         }
         Ok(())
@@ -187,11 +183,8 @@ fn number(word: &str, range: std::ops::RangeInclusive<u16>) -> Option<u16> {
     word.parse().ok().filter(|n| range.contains(n))
 }
 
-fn parse_foundation(word: &str) -> Result<String, CandidateError> {
-    if word.is_empty() || word.len() > 32 || !word.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(CandidateError::InvalidFoundation);
-    }
-    Ok(word.to_owned())
+fn is_foundation(word: &str) -> bool {
+    (1..=32).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn parse_protocol(word: &str) -> Result<Protocol, CandidateError> {

@@ -26,10 +26,10 @@ pub struct Parameters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParametersError {
-    /// Not 4 to 256 of the characters `A-Z a-z 0-9 + /`.
+    /// Not 4 to 256 of the characters `A-Z a-z 0-9 + /`, those of URLs, or padded.
     #[error("the username fragment is not 4 to 256 characters of A-Z, a-z, 0-9, + and /")]
     InvalidUsernameFragment,
-    /// Not 22 to 256 of the characters `A-Z a-z 0-9 + /`.
+    /// Not 22 to 256 of the characters `A-Z a-z 0-9 + /`, those of URLs, or padded.
     #[error("the password is not 22 to 256 characters of A-Z, a-z, 0-9, + and /")]
     InvalidPassword,
 }
@@ -59,7 +59,8 @@ impl Parameters {
         }
     }
 
-    /// Checks lengths and characters (RFC 8839 §5.4).
+    /// Checks lengths and characters (RFC 8839 §5.4). Beside its characters those of base64 as some
+    /// stacks write it are taken: `-` and `_`, and `=` at the end.
     pub fn validate(&self) -> Result<(), ParametersError> {
         if !is_ice_chars(&self.username_fragment, 4) {
             return Err(ParametersError::InvalidUsernameFragment);
@@ -72,10 +73,12 @@ impl Parameters {
 }
 
 fn is_ice_chars(text: &str, at_least: usize) -> bool {
+    let unpadded = text.strip_suffix('=').unwrap_or(text);
+    let unpadded = unpadded.strip_suffix('=').unwrap_or(unpadded);
     (at_least..=256).contains(&text.len())
-        && text
+        && unpadded
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+            .all(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(&b))
 }
 
 impl fmt::Debug for Parameters {
