@@ -1,13 +1,15 @@
 //! The checklist: all pairs, in which order they are checked, and which wait for others
 //! (RFC 8445 §6.1.2, §6.1.4; RFC 8838 §12).
 //!
-//! There is one data stream with one component, so there is one checklist.
+//! There is one data stream with one component, so there is one checklist. What gives way when it
+//! is full is chosen in [`pruning`](super::pruning).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::candidate::Candidate;
 use super::pair::{Pair, PairId, PairState};
+use super::pruning::{Wanted, least_promising};
 use super::state::Role;
 use crate::net::{Path, canonical};
 
@@ -25,9 +27,14 @@ pub(super) struct Checklist {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Added {
     New(PairId),
+    /// Another pair had to give way.
+    Instead {
+        id: PairId,
+        of: PairId,
+    },
     /// There is one of the same path.
     Redundant,
-    /// Neither room, nor a pair of less worth that would make it.
+    /// Neither room, nor a pair of less promise that would make it.
     Full,
 }
 
@@ -43,6 +50,10 @@ impl Checklist {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Pair> {
         self.pairs.iter()
+    }
+
+    pub(super) fn pairs(&self) -> &[Pair] {
+        &self.pairs
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
@@ -63,7 +74,9 @@ impl Checklist {
             .find(|p| p.generation == generation && p.path == *path)
     }
 
-    /// Forms the pair of two candidates and gives it its first state.
+    /// Forms the pair of two candidates and gives it its first state. `protected` stays whatever
+    /// becomes of the others.
+    #[expect(clippy::too_many_arguments, reason = "a pair is made of so much")]
     pub(super) fn add(
         &mut self,
         role: Role,
@@ -71,6 +84,7 @@ impl Checklist {
         path: Path,
         local: &Arc<Candidate>,
         remote: &Arc<Candidate>,
+        wanted: Wanted,
         protected: Option<PairId>,
     ) -> Added {
         if self.find(generation, &path).is_some() {
@@ -78,13 +92,18 @@ impl Checklist {
         }
         let id = PairId(self.next_id);
         let mut pair = Pair::new(id, generation, path, local.clone(), remote.clone());
-        if self.pairs.len() >= self.max_pairs && !self.make_room(role, &pair, protected) {
-            return Added::Full;
+        let mut added = Added::New(id);
+        if self.pairs.len() >= self.max_pairs {
+            let Some(of) = least_promising(&self.pairs, &pair, role, wanted, protected) else {
+                return Added::Full;
+            };
+            self.retain(|p| p.id != of);
+            added = Added::Instead { id, of };
         }
         self.next_id = self.next_id.wrapping_add(1);
         pair.state = self.first_state(role, &pair);
         self.pairs.push(pair);
-        Added::New(id)
+        added
     }
 
     /// RFC 8838 §12, rules 1 to 3, and RFC 8445 §6.1.2.6.
@@ -107,23 +126,6 @@ impl Checklist {
         state
     }
 
-    /// RFC 8445 §6.1.2.5: the limit takes the pairs of lowest priority, but nothing that works or
-    /// is being tried.
-    fn make_room(&mut self, role: Role, new: &Pair, protected: Option<PairId>) -> bool {
-        let worth = |p: &Pair| (p.state != PairState::Failed, p.priority(role));
-        let victim = self
-            .pairs
-            .iter()
-            .filter(|p| !matches!(p.state, PairState::Succeeded | PairState::InProgress))
-            .filter(|p| Some(p.id) != protected && worth(p) < worth(new))
-            .min_by_key(|p| worth(p))
-            .map(|p| p.id);
-        if let Some(id) = victim {
-            self.retain(|p| p.id != id);
-        }
-        victim.is_some()
-    }
-
     /// Removes pairs, also from the triggered-check queue.
     pub(super) fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
         self.pairs.retain(&keep);
@@ -142,24 +144,31 @@ impl Checklist {
         }
     }
 
+    /// The next pair of the triggered-check queue.
+    pub(super) fn peek_triggered(&self) -> Option<PairId> {
+        self.triggered.front().copied()
+    }
+
     /// Takes the next pair of the triggered-check queue.
     pub(super) fn next_triggered(&mut self) -> Option<PairId> {
         self.triggered.pop_front()
     }
 
-    /// Takes the pair whose turn it is at Ta (RFC 8445 §6.1.4.2).
-    pub(super) fn next_ordinary(&mut self, role: Role, generation: u32) -> Option<PairId> {
-        let best = |pairs: &[Pair], wanted: &dyn Fn(&Pair) -> bool| {
-            let pairs = pairs
-                .iter()
-                .filter(|p| p.generation == generation && wanted(p));
+    /// The pair whose turn it is at Ta (RFC 8445 §6.1.4.2), one that is `promising` before others.
+    pub(super) fn next_ordinary(
+        &self,
+        role: Role,
+        generation: u32,
+        promising: impl Fn(&Pair) -> bool,
+    ) -> Option<PairId> {
+        let best = |wanted: &dyn Fn(&Pair) -> bool| {
+            let pairs = self.pairs.iter();
+            let pairs = pairs.filter(|p| p.generation == generation && wanted(p));
             pairs.max_by_key(|p| p.priority(role)).map(|p| p.id)
         };
-        best(&self.pairs, &|p| p.state == PairState::Waiting).or_else(|| {
-            best(&self.pairs, &|p| {
-                p.state == PairState::Frozen && self.may_thaw(p)
-            })
-        })
+        best(&|p| p.state == PairState::Waiting && promising(p))
+            .or_else(|| best(&|p| p.state == PairState::Waiting))
+            .or_else(|| best(&|p| p.state == PairState::Frozen && self.may_thaw(p)))
     }
 
     /// Whether [`next_ordinary`](Self::next_ordinary) would find one.
@@ -215,15 +224,21 @@ impl Checklist {
         self.pairs.iter().filter(pending).count()
     }
 
-    /// Puts another candidate in the place of a remote one of the same address.
-    pub(super) fn replace_remote(&mut self, old: &Arc<Candidate>, new: &Arc<Candidate>) {
-        for pair in self
-            .pairs
-            .iter_mut()
-            .filter(|p| Arc::ptr_eq(&p.remote, old))
-        {
+    /// Puts another candidate in the place of a remote one of the same address. Whether the pair
+    /// `watched` is one of those that are called differently now.
+    pub(super) fn replace_remote(
+        &mut self,
+        old: &Arc<Candidate>,
+        new: &Arc<Candidate>,
+        watched: Option<PairId>,
+    ) -> bool {
+        let mut seen = false;
+        let of_old = |p: &&mut Pair| Arc::ptr_eq(&p.remote, old);
+        for pair in self.pairs.iter_mut().filter(of_old) {
             pair.remote = new.clone();
+            seen |= Some(pair.id) == watched;
         }
+        seen
     }
 }
 

@@ -21,7 +21,15 @@ fn list(max: usize, remotes: &[(&str, u32)]) -> (Checklist, Vec<Added>) {
     for (i, (foundation, priority)) in remotes.iter().enumerate() {
         let remote = candidate(&format!("10.0.1.1:{}", i + 1), foundation, *priority);
         let path = path_between("10.0.0.1:1".parse().unwrap(), &remote).unwrap();
-        added.push(list.add(Role::Controlling, 0, path, &local, &remote, None));
+        added.push(list.add(
+            Role::Controlling,
+            0,
+            path,
+            &local,
+            &remote,
+            Wanted::Told,
+            None,
+        ));
     }
     (list, added)
 }
@@ -31,7 +39,7 @@ fn states(list: &Checklist) -> Vec<PairState> {
 }
 
 fn next(list: &mut Checklist) -> Option<u32> {
-    let id = list.next_ordinary(Role::Controlling, 0)?;
+    let id = list.next_ordinary(Role::Controlling, 0, |_| false)?;
     list.get_mut(id).unwrap().state = PairState::InProgress;
     Some(id.0)
 }
@@ -57,6 +65,18 @@ fn the_best_pair_of_each_foundation_is_checked_first() {
 }
 
 #[test]
+fn what_is_promising_comes_before_what_has_priority() {
+    let (list, _) = list(100, &[("a", 10), ("b", 30), ("c", 20)]);
+    let promising = |p: &Pair| p.remote.foundation == "a";
+    let next = |promising: &dyn Fn(&Pair) -> bool| {
+        let next = list.next_ordinary(Role::Controlling, 0, promising);
+        next.map(|id| id.0)
+    };
+    assert_eq!(next(&promising), Some(0));
+    assert_eq!(next(&|_| false), Some(1));
+}
+
+#[test]
 fn a_trickled_pair_waits_when_its_foundation_works() {
     use PairState::*;
     let (mut list, _) = list(100, &[("a", 10)]);
@@ -65,7 +85,15 @@ fn a_trickled_pair_waits_when_its_foundation_works() {
     for (port, foundation) in [(7, "a"), (8, "a"), (9, "b")] {
         let remote = candidate(&format!("10.0.9.9:{port}"), foundation, port);
         let path = path_between("10.0.0.1:1".parse().unwrap(), &remote).unwrap();
-        list.add(Role::Controlling, 0, path, &local, &remote, None);
+        list.add(
+            Role::Controlling,
+            0,
+            path,
+            &local,
+            &remote,
+            Wanted::Told,
+            None,
+        );
     }
     assert_eq!(states(&list), [Succeeded, Waiting, Waiting, Waiting]);
 }
@@ -74,7 +102,11 @@ fn a_trickled_pair_waits_when_its_foundation_works() {
 fn the_same_path_is_paired_once_and_the_limit_takes_the_worst() {
     let (mut list, added) = list(3, &[("a", 10), ("b", 20), ("c", 30), ("d", 5), ("e", 40)]);
     assert_eq!(added[3], Added::Full);
-    assert_eq!(added[4], Added::New(PairId(3)));
+    let instead = Added::Instead {
+        id: PairId(3),
+        of: PairId(0),
+    };
+    assert_eq!(added[4], instead);
     let priorities: Vec<_> = list.iter().map(|p| p.remote.priority).collect();
     assert_eq!(priorities, [20, 30, 40]);
     let pair = list.iter().next().unwrap().clone();
@@ -84,6 +116,7 @@ fn the_same_path_is_paired_once_and_the_limit_takes_the_worst() {
         pair.path,
         &pair.local,
         &pair.remote,
+        Wanted::Told,
         None,
     );
     assert_eq!(again, Added::Redundant);
@@ -95,7 +128,15 @@ fn the_same_path_is_paired_once_and_the_limit_takes_the_worst() {
     let best = candidate("10.0.7.7:7", "z", u32::MAX);
     let path = path_between("10.0.0.1:1".parse().unwrap(), &best).unwrap();
     assert_eq!(
-        list.add(Role::Controlling, 0, path, &pair.local, &best, None),
+        list.add(
+            Role::Controlling,
+            0,
+            path,
+            &pair.local,
+            &best,
+            Wanted::Told,
+            None
+        ),
         Added::Full
     );
 }

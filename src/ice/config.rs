@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::remote_addresses::RemoteAddresses;
 use crate::builders::builders;
 
 /// How an agent behaves. The defaults suit a server on the open Internet.
@@ -45,6 +46,10 @@ pub struct Config {
     pub max_pairs: usize,
     /// At most so many remote candidates, peer-reflexive ones included. Default 100.
     pub max_remote_candidates: usize,
+    /// Which addresses the peer may name. Default: those of the Internet, and nearer ones from
+    /// addresses of ours that are as near. Wider lets whoever starts a session have checks sent
+    /// into this network.
+    pub remote_addresses: RemoteAddresses,
     /// At most so many triggered checks are held until the remote parameters come. Default 100.
     pub max_early_checks: usize,
     /// At most so many addresses of the peer are announced as authenticated at a time; the one
@@ -75,6 +80,7 @@ impl Default for Config {
             silence_probe: Duration::from_millis(400),
             max_pairs: 100,
             max_remote_candidates: 100,
+            remote_addresses: RemoteAddresses::AS_OURS,
             max_early_checks: 100,
             max_authenticated: 8,
             lite: false,
@@ -97,6 +103,7 @@ builders! {
         silence_probe: Duration,
         max_pairs: usize,
         max_remote_candidates: usize,
+        remote_addresses: RemoteAddresses,
         max_early_checks: usize,
         max_authenticated: usize,
         lite: bool,

@@ -29,6 +29,9 @@ pub enum Event {
     SelectedPairChanged(Box<SelectedPair>),
     /// The pair over which data goes already is nominated now.
     Nominated,
+    /// Data goes where it went, but the pair is called differently: a candidate that was learnt
+    /// from checks has been told by the peer, or gathered, since.
+    SelectedPairUpdated,
     /// A check came from an address that was not signalled (RFC 8445 §7.3.1.3).
     RemoteCandidate(Candidate),
     /// The first message with the right MESSAGE-INTEGRITY arrived on this path: what else comes
@@ -158,9 +161,21 @@ pub enum CandidateRejected {
     /// Its username fragment is not that of the remote parameters.
     #[error("the candidate belongs to another ICE generation")]
     WrongGeneration,
-    /// There are [`Config::max_remote_candidates`](super::Config::max_remote_candidates) already.
+    /// There are [`Config::max_remote_candidates`](super::Config::max_remote_candidates) already,
+    /// and none of them promises less.
     #[error("there are too many remote candidates")]
     TooMany,
+    /// A loopback address, and [`Config::remote_addresses`](super::Config::remote_addresses) does
+    /// not permit it from any of our addresses. It is kept, and checked when an address comes from
+    /// which it may be; the same holds for the next two.
+    #[error("loopback addresses are not checked from ours")]
+    Loopback,
+    /// A link-local address.
+    #[error("link-local addresses are not checked from ours")]
+    LinkLocal,
+    /// A private address.
+    #[error("private addresses are not checked from ours")]
+    Private,
     /// The agent is closed.
     #[error("the agent is closed")]
     Closed,
@@ -168,13 +183,16 @@ pub enum CandidateRejected {
 
 impl CandidateRejected {
     /// All reasons, for tables of labels.
-    pub const ALL: [CandidateRejected; 7] = [
+    pub const ALL: [CandidateRejected; 10] = [
         CandidateRejected::Duplicate,
         CandidateRejected::Unresolved,
         CandidateRejected::Unusable,
         CandidateRejected::UnknownComponent,
         CandidateRejected::WrongGeneration,
         CandidateRejected::TooMany,
+        CandidateRejected::Loopback,
+        CandidateRejected::LinkLocal,
+        CandidateRejected::Private,
         CandidateRejected::Closed,
     ];
 
@@ -187,6 +205,9 @@ impl CandidateRejected {
             CandidateRejected::UnknownComponent => "unknown_component",
             CandidateRejected::WrongGeneration => "wrong_generation",
             CandidateRejected::TooMany => "too_many",
+            CandidateRejected::Loopback => "loopback",
+            CandidateRejected::LinkLocal => "link_local",
+            CandidateRejected::Private => "private",
             CandidateRejected::Closed => "closed",
         }
     }

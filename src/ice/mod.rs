@@ -51,6 +51,9 @@ mod config;
 mod event;
 mod pair;
 mod parameters;
+mod pruning;
+mod remote_addresses;
+mod restraint;
 mod state;
 mod stats;
 mod transactions;
@@ -62,6 +65,7 @@ pub use config::Config;
 pub use event::{CandidateRejected, Event, FailureReason, SelectedPair, StartError, Transmit};
 pub use pair::{PairCounters, PairState};
 pub use parameters::{Parameters, ParametersError};
+pub use remote_addresses::{AddressScope, RemoteAddresses};
 pub use state::{Role, State};
 pub use stats::{Counters, Dropped, PairStats, Stats};
 

@@ -39,6 +39,8 @@ pub(super) struct Transaction {
     /// How long the latest transmission may stay unanswered.
     pub(super) rto: Duration,
     pub(super) deadline: Instant,
+    /// When it times out in any case.
+    pub(super) gives_up: Instant,
 }
 
 /// What a deadline that passed means.
@@ -109,16 +111,30 @@ impl Transactions {
         self.map.values().map(|t| t.deadline).min()
     }
 
-    /// Takes one that is due, in the order of their deadlines.
-    pub(super) fn take_due(&mut self, now: Instant, max_rto: Duration) -> Option<Due> {
-        let (id, _) = self
-            .map
-            .iter()
-            .filter(|(_, t)| t.deadline <= now)
-            .min_by_key(|(id, t)| (t.deadline, **id))?;
-        let id = *id;
+    /// The one that is due first, of equals the one that was sent least, and its pair if it is to be
+    /// sent again.
+    pub(super) fn due(&self, now: Instant) -> Option<(TransactionId, Option<PairId>)> {
+        let due = self.map.iter().filter(|(_, t)| t.deadline <= now);
+        let (id, t) = due.min_by_key(|(id, t)| (t.deadline, t.transmissions, **id))?;
+        Some((*id, (!t.is_over(now)).then_some(t.pair)))
+    }
+
+    /// There is no room for it now: it waits, but for no longer than it would have otherwise.
+    pub(super) fn postpone(&mut self, id: TransactionId, until: Instant) {
+        if let Some(t) = self.map.get_mut(&id) {
+            t.deadline = until.min(t.gives_up);
+        }
+    }
+
+    /// Takes one that is [due](Self::due).
+    pub(super) fn take_due(
+        &mut self,
+        id: TransactionId,
+        now: Instant,
+        max_rto: Duration,
+    ) -> Option<Due> {
         let t = self.map.get_mut(&id)?;
-        if t.transmissions >= t.max_transmissions {
+        if t.is_over(now) {
             let due = Due::TimedOut {
                 pair: t.pair,
                 purpose: t.purpose,
@@ -129,13 +145,33 @@ impl Transactions {
         t.transmissions += 1;
         t.hurried = false;
         t.rto = (t.rto * 2).min(max_rto.max(t.rto));
-        t.deadline = now + t.rto;
+        t.deadline = (now + t.rto).min(t.gives_up);
         Some(Due::Retransmit {
             pair: t.pair,
             path: t.path,
             datagram: t.datagram.clone(),
         })
     }
+}
+
+impl Transaction {
+    fn is_over(&self, now: Instant) -> bool {
+        self.transmissions >= self.max_transmissions || now >= self.gives_up
+    }
+}
+
+/// How long a check lasts that is sent so often.
+pub(super) fn lifetime(rto: Duration, max_rto: Duration, transmissions: u32) -> Duration {
+    let max_rto = max_rto.max(rto);
+    let (mut total, mut wait) = (Duration::ZERO, rto);
+    for left in (1..=transmissions).rev() {
+        if wait >= max_rto {
+            return total + max_rto * left;
+        }
+        total += wait;
+        wait = (wait * 2).min(max_rto);
+    }
+    total
 }
 
 #[cfg(test)]

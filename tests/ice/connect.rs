@@ -170,8 +170,11 @@ fn scenario_2_at_most_100_triggered_checks_are_held() {
     let remote = forger.parameters();
     let now = sim.now;
     sim.agent(B).start(now, remote).unwrap();
-    sim.run(ms(1));
-    assert_eq!(sim.peers[B].sent.len() - answers, 100);
+    sim.run(secs(20));
+    assert_eq!(sim.peers[B].agent.stats().pairs.len(), 100);
+    // The peer has told nothing of these addresses, so few are asked at a time.
+    let packets = sim.peers[B].sent.len() - answers;
+    assert!((10..=20).contains(&packets), "{packets}");
 }
 
 #[test]
@@ -189,7 +192,7 @@ fn scenario_2_remote_candidates_may_come_before_local_ones_and_after_start() {
 }
 
 #[test]
-fn scenario_2_the_end_of_candidates_with_none_left_fails_at_once() {
+fn scenario_2_the_end_of_candidates_with_none_left_is_waited_out_as_rfc_8863_says() {
     let mut sim = Sim::hosts(1);
     sim.gather(A);
     sim.offer(B);
@@ -197,7 +200,9 @@ fn scenario_2_the_end_of_candidates_with_none_left_fails_at_once() {
     sim.expect_states([State::New, State::New]);
     let now = sim.now;
     sim.agent(A).end_of_remote_candidates(now);
-    sim.run(ms(1));
+    sim.run(ms(38_400));
+    assert_eq!(sim.peers[A].agent.state(), State::New);
+    sim.run(ms(200));
     assert_eq!(sim.peers[A].state_names(), [State::Checking, State::Failed]);
     assert_eq!(
         sim.peers[A].agent.failure(),

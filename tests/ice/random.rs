@@ -4,10 +4,10 @@
 //! `RTC_LONG=1` runs ten times as many, `ICE_SEEDS=50000` as many as it says, and `ICE_SEED=1234`
 //! one, with its history.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use actix_rtc_proto::ice::{Candidate, Config, FailureReason, Role, State};
+use actix_rtc_proto::ice::{AddressScope, Candidate, Config, FailureReason, Role, State};
 use actix_rtc_proto::random::Random;
 use actix_rtc_proto::stun;
 
@@ -243,8 +243,12 @@ fn confirm(sim: &Sim, side: usize, reason: FailureReason, history: &str) {
             let ufrag = peer.agent.remote_parameters().map(|r| &r.username_fragment);
             let fits = |c: &&Candidate| {
                 let to = c.socket_addr().expect("no names are signalled here");
-                c.username_fragment.as_ref() == ufrag
-                    && sockets.iter().any(|from| from.is_ipv4() == to.is_ipv4())
+                let permitted = |from: &SocketAddr| {
+                    let ours = AddressScope::of(from.ip());
+                    config.remote_addresses.permit(ours, to.ip()).is_ok()
+                };
+                let pairs = |from: &SocketAddr| from.is_ipv4() == to.is_ipv4() && permitted(from);
+                c.username_fragment.as_ref() == ufrag && sockets.iter().any(pairs)
             };
             let candidate = told.candidates.iter().find(fits);
             assert_eq!(candidate, None, "it could be paired: {history}");

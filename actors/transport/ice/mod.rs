@@ -163,7 +163,7 @@ impl IceActor {
                 scope.ice.selected.store(Some(pair.clone()));
                 self.send_event(IceTransportEvent::SelectedPairChange(pair));
             }
-            Event::Nominated => {
+            Event::Nominated | Event::SelectedPairUpdated => {
                 let pair = self.agent.selected_pair().map(Arc::new);
                 scope.ice.selected.store(pair);
             }

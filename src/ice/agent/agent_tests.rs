@@ -79,7 +79,31 @@ fn an_unknown_source_becomes_a_peer_reflexive_candidate_and_then_its_host_twin()
         "host"
     );
     assert_eq!(link.agents[B].remote_candidates().count(), 1);
-    assert_eq!(link.log[B].len(), events, "nothing happened by it");
+    let since: Vec<_> = link.log[B][events..].iter().map(|e| &e.1).collect();
+    assert_eq!(since, [&Event::SelectedPairUpdated], "it says so");
+}
+
+#[test]
+fn a_local_address_that_a_check_showed_is_called_what_it_is_once_it_is_gathered() {
+    let mut link = Link::connected();
+    let now = link.now;
+    let base = addr("10.0.0.1:1000");
+    let mapped = addr("10.0.7.7:7000");
+    let server = addr("10.0.0.9:3478").ip();
+    let gathered = Candidate::server_reflexive(mapped, base, Protocol::Udp, server);
+    // A NAT that shows itself only to the peer.
+    let id = link.agents[A].active.unwrap();
+    let learnt = Candidate {
+        kind: crate::ice::CandidateType::PeerReflexive,
+        ..gathered.clone()
+    };
+    link.agents[A].checklist.get_mut(id).unwrap().mapped = Some(Arc::new(learnt));
+    let kind = |link: &Link| link.agents[A].selected_pair().unwrap().local.kind.as_str();
+    assert_eq!(kind(&link), "prflx");
+    link.agents[A].add_local_candidate(now, gathered, base);
+    assert_eq!(kind(&link), "srflx");
+    let events: Vec<_> = std::iter::from_fn(|| link.agents[A].poll_event()).collect();
+    assert_eq!(events, [Event::SelectedPairUpdated]);
 }
 
 #[test]
@@ -105,7 +129,7 @@ fn role_conflicts_end_with_one_of_each() {
 }
 
 #[test]
-fn nothing_answers_fails_after_the_patience_or_at_once_at_the_end_of_candidates() {
+fn nothing_answers_fails_after_the_patience_whatever_the_peer_has_told() {
     let mut link = Link::ready();
     link.drop = |_, _, _| true;
     link.start_side(A);
@@ -123,8 +147,9 @@ fn nothing_answers_fails_after_the_patience_or_at_once_at_the_end_of_candidates(
     link.run(ms(100));
     assert_eq!(link.agents[A].state(), New);
     link.agents[A].end_of_remote_candidates(link.now);
-    link.run(ms(1));
-    assert_eq!(link.history(A), [(100, Checking), (100, Failed)]);
+    // RFC 8863 §4
+    link.run(ms(60_000));
+    assert_eq!(link.history(A), [(39_500, Checking), (39_500, Failed)]);
     assert_eq!(
         link.agents[A].failure(),
         Some(FailureReason::NoCandidatePairs)
@@ -198,6 +223,26 @@ fn a_restart_keeps_the_old_pair_until_the_new_one_is_nominated() {
             assert_eq!(states, [State::Checking, State::Connected]);
         }
     }
+}
+
+#[test]
+fn it_has_chosen_while_the_nominated_pair_answers() {
+    let mut link = Link::ready();
+    link.go();
+    link.run(ms(100));
+    let chosen = |link: &Link| link.agents.each_ref().map(Agent::has_chosen);
+    assert_eq!(link.states(), [State::Connected; 2]);
+    assert_eq!(chosen(&link), [false; 2], "it works, and is not nominated");
+    link.run(ms(900));
+    assert_eq!(chosen(&link), [true; 2]);
+    link.drop = |_, _, at| (ms(1_000)..ms(20_000)).contains(&at);
+    link.run(ms(15_000));
+    assert_eq!(link.states(), [State::Disconnected; 2]);
+    assert_eq!(chosen(&link), [false; 2]);
+    link.run(ms(10_000));
+    assert_eq!(chosen(&link), [true; 2]);
+    link.agents[A].restart(link.now);
+    assert_eq!(chosen(&link), [false, true]);
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::pair::{PairId, PairState};
+use super::super::pair::{Pair, PairId, PairState};
+use super::super::restraint::Want;
 use super::super::state::{Role, State};
-use super::super::transactions::{Due, Purpose, Transaction};
+use super::super::transactions::{Due, Purpose, Transaction, lifetime};
 use super::Agent;
 use crate::net::Path;
 use crate::stun::TransactionId;
-use crate::stun::binding::{Check, RoleClaim};
+use crate::stun::binding::{self, Check, RoleClaim};
 
 /// How often a nomination is sent before another pair gets its turn; about ten seconds.
 const NOMINATION_TRANSMISSIONS: u32 = 6;
@@ -19,17 +20,49 @@ impl Agent {
         if !self.may_check() {
             return;
         }
-        while let Some(id) = self.checklist.next_triggered() {
+        self.triggered_at = None;
+        while let Some(id) = self.checklist.peek_triggered() {
+            if let Err(at) = self.pay(now, id, Want::Heard) {
+                self.triggered_at = Some(at);
+                break;
+            }
+            self.checklist.next_triggered();
             self.send_check(now, id, false);
         }
         let generation = self.current.number();
         if !self.config.lite
             && self.next_check_at.is_none_or(|at| at <= now)
-            && let Some(id) = self.checklist.next_ordinary(self.role, generation)
+            && let Some(id) = self.checklist.next_ordinary(self.role, generation, |pair| {
+                // The peer's own address, from another one of ours or in another generation.
+                self.restraint.has_answered(pair.path.remote)
+            })
         {
-            self.next_check_at = Some(now + self.config.ta);
-            self.send_check(now, id, false);
+            match self.pay(now, id, Want::First) {
+                Ok(()) => {
+                    self.next_check_at = Some(now + self.config.ta);
+                    self.send_check(now, id, false);
+                }
+                Err(at) => self.next_check_at = Some(at),
+            }
         }
+    }
+
+    /// Takes a check on this pair off what may be sent to addresses that have not answered, if its
+    /// own is one of them. Else says when there is enough left.
+    fn pay(&mut self, now: Instant, id: PairId, want: Want) -> Result<(), Instant> {
+        let Some(pair) = self.checklist.get(id) else {
+            return Ok(());
+        };
+        let to = pair.path.remote;
+        let username = self
+            .secrets(pair.generation)
+            .map_or(0, |s| s.username.len());
+        self.restraint
+            .pay(now, to, binding::check_len(username), want)
+    }
+
+    pub(super) fn next_triggered_at(&self) -> Option<Instant> {
+        self.triggered_at.filter(|_| self.may_check())
     }
 
     pub(super) fn next_ordinary_at(&self) -> Option<Instant> {
@@ -49,13 +82,20 @@ impl Agent {
 
     /// Retransmits, and gives up what was never answered.
     pub(super) fn run_transactions(&mut self, now: Instant) {
-        while let Some(due) = self.transactions.take_due(now, self.config.max_rto) {
-            match due {
-                Due::Retransmit {
+        while let Some((id, pair)) = self.transactions.due(now) {
+            if let Some(pair) = pair
+                && let Err(at) = self.pay(now, pair, self.want_again(pair))
+            {
+                self.transactions.postpone(id, at);
+                continue;
+            }
+            match self.transactions.take_due(id, now, self.config.max_rto) {
+                None => return,
+                Some(Due::Retransmit {
                     pair,
                     path,
                     datagram,
-                } => {
+                }) => {
                     self.counters.checks_retransmitted += 1;
                     if let Some(pair) = self.checklist.get_mut(pair) {
                         pair.counters.retransmissions_sent += 1;
@@ -63,22 +103,30 @@ impl Agent {
                     }
                     self.transmit(path, datagram);
                 }
-                Due::TimedOut {
+                Some(Due::TimedOut {
                     purpose: Purpose::Consent,
                     ..
-                } => {
+                }) => {
                     self.counters.consent_unanswered += 1;
                 }
-                Due::TimedOut {
+                Some(Due::TimedOut {
                     pair,
                     purpose: Purpose::Connectivity,
-                } => {
+                }) => {
                     self.counters.checks_timed_out += 1;
                     if !self.transactions.has_check(pair) {
                         self.fail_pair(now, pair);
                     }
                 }
             }
+        }
+    }
+
+    fn want_again(&self, id: PairId) -> Want {
+        let pair = self.checklist.get(id);
+        match pair.is_some_and(|p| p.counters.requests_received > 0) {
+            true => Want::Heard,
+            false => Want::Again,
         }
     }
 
@@ -165,6 +213,7 @@ impl Agent {
             datagram: datagram.clone(),
             rto,
             deadline: now + rto,
+            gives_up: now + lifetime(rto, self.config.max_rto, max_transmissions),
         };
         self.transactions.insert(transaction_id, transaction);
         self.transmit(path, datagram);
@@ -173,7 +222,7 @@ impl Agent {
     /// Sends another check on a pair that is in progress: the peer's own check has arrived, so a
     /// NAT between us may just have opened (RFC 8445 §7.3.1.4).
     pub(super) fn hurry_check(&mut self, now: Instant, id: PairId) {
-        if self.transactions.hurry(id) {
+        if self.transactions.hurry(id) && self.pay(now, id, Want::Heard).is_ok() {
             let wait = self.config.max_rto;
             self.send_request(now, id, Purpose::Connectivity, false, wait, 1);
         }
@@ -197,9 +246,7 @@ impl Agent {
 
     /// The owner could not send there.
     pub(super) fn fail_checks_on(&mut self, now: Instant, path: Path) {
-        let on_path = |state: PairState| {
-            move |p: &&super::super::pair::Pair| p.path == path && p.state == state
-        };
+        let on_path = |state: PairState| move |p: &&Pair| p.path == path && p.state == state;
         let failed: Vec<_> = self
             .checklist
             .iter()
@@ -208,7 +255,6 @@ impl Agent {
             .collect();
         for id in failed {
             self.fail_pair(now, id);
-            self.current.may_be_reached = true;
             self.next_check_at = Some(now);
         }
         if let Some(id) = self.nominating

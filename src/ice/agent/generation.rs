@@ -44,9 +44,6 @@ pub(super) struct Generation {
     pub(super) candidates: Vec<Arc<Candidate>>,
     /// The peer has no more of them.
     pub(super) ended: bool,
-    /// The peer has a candidate that we cannot check, a name for instance, from which its own
-    /// checks may still come.
-    pub(super) may_be_reached: bool,
     pub(super) early: Vec<EarlyCheck>,
     /// When it was started, or before that, when the restart was called.
     pub(super) began_at: Option<Instant>,
@@ -67,7 +64,6 @@ impl Generation {
             },
             candidates: Vec::new(),
             ended: false,
-            may_be_reached: false,
             early: Vec::new(),
             began_at: None,
             first_valid_at: None,

@@ -2,9 +2,11 @@
 //!
 //! Every input ends in [`Agent::settle`], which does what has become possible, always in the same
 //! order: consent, checks, nomination, the choice of the pair that carries data, the state. The
-//! files beside this one hold one of these each, and [`setup`] the commands of the owner.
+//! files beside this one hold one of these each, and [`candidates`] and [`setup`] the commands of
+//! the owner.
 
 mod addresses;
+mod candidates;
 mod checks;
 mod consent;
 mod generation;
@@ -31,6 +33,7 @@ use super::config::Config;
 use super::event::{Event, FailureReason, SelectedPair, Transmit};
 use super::pair::{Pair, PairId};
 use super::parameters::Parameters;
+use super::restraint::Restraint;
 use super::state::{Role, State};
 use super::stats::{Counters, Dropped, PairStats, Stats};
 use super::transactions::Transactions;
@@ -62,6 +65,9 @@ pub struct Agent {
     previous: Option<Secrets>,
     checklist: Checklist,
     transactions: Transactions,
+    restraint: Restraint,
+    /// When the triggered checks that had to wait may go on.
+    triggered_at: Option<Instant>,
     /// When the next ordinary check may be sent (Ta).
     next_check_at: Option<Instant>,
     /// The nominated pair of the current generation.
@@ -120,6 +126,8 @@ impl Agent {
             current: Generation::new(0, parameters),
             previous: None,
             transactions: Transactions::default(),
+            restraint: Restraint::new(),
+            triggered_at: None,
             next_check_at: None,
             selected: None,
             nominating: None,
@@ -185,6 +193,15 @@ impl Agent {
             nominated: pair.nominated,
             rtt: pair.rtt,
         })
+    }
+
+    /// Whether data goes over a nominated pair that answers: then checks keep alive what NATs have
+    /// mapped for it, and nothing else has to be kept (RFC 8445 §5.1.1.4). No longer once it falls
+    /// silent, and from a restart on.
+    pub fn has_chosen(&self) -> bool {
+        self.selected.is_some()
+            && self.selected == self.active
+            && matches!(self.state, State::Connected | State::Completed)
     }
 
     /// What was counted, without the pairs of [`stats`](Self::stats).
@@ -355,6 +372,7 @@ impl Machine for Agent {
         [
             self.transactions.next_deadline(),
             self.next_ordinary_at(),
+            self.next_triggered_at(),
             self.next_nomination_at(),
             self.next_consent_at(),
             self.next_status_at(),
@@ -364,6 +382,10 @@ impl Machine for Agent {
     }
 }
 
+#[cfg(test)]
+mod crowd_tests;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod test_link;
 

@@ -171,9 +171,7 @@ impl Agent {
             let active = self.active;
             self.checklist
                 .retain(|p| !p.is_pending() || Some(p.id) == active);
-            let checklist = &self.checklist;
-            self.transactions
-                .retain(|t| checklist.get(t.pair).is_some());
+            self.forget_checks_without_pair();
         }
     }
 
@@ -206,9 +204,7 @@ impl Agent {
         if self.selected.is_some() {
             // RFC 8445 §9: the generation before has done its duty.
             self.checklist.retain(|pair| pair.generation == current);
-            let checklist = &self.checklist;
-            self.transactions
-                .retain(|t| checklist.get(t.pair).is_some());
+            self.forget_checks_without_pair();
         }
         if let Some(pair) = self.selected_pair() {
             tracing::debug!(path = %pair.path, nominated = pair.nominated, "pair in use");

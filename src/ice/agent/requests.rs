@@ -8,6 +8,7 @@ use super::super::checklist::Added;
 use super::super::event::Event;
 use super::super::pair::{Pair, PairId, PairState};
 use super::super::parameters::Credentials;
+use super::super::pruning::Wanted;
 use super::super::state::{Role, State};
 use super::super::stats::Dropped;
 use super::Agent;
@@ -208,21 +209,18 @@ impl Agent {
         path: Path,
         request: &Request,
     ) -> Result<PairId, Dropped> {
-        let (role, generation) = (self.role, self.current.number());
-        if let Some(pair) = self.checklist.find(generation, &path) {
+        if let Some(pair) = self.checklist.find(self.current.number(), &path) {
             return Ok(pair.id);
         }
         let remote = self.remote_of_check(now, path, request)?;
         let local = self.candidate_of_base(path.local, path.protocol).cloned();
         let local = local.ok_or(Dropped::UnknownBase)?;
-        let (list, kept) = (&mut self.checklist, self.active);
-        let mut added = list.add(role, generation, path, &local, &remote, kept);
+        let mut added = self.add_pair(path, &local, &remote, Wanted::Checked);
         if added == Added::Full && self.forget_a_dead_source(now) {
-            let list = &mut self.checklist;
-            added = list.add(role, generation, path, &local, &remote, kept);
+            added = self.add_pair(path, &local, &remote, Wanted::Checked);
         }
         match added {
-            Added::New(id) => Ok(id),
+            Added::New(id) | Added::Instead { id, .. } => Ok(id),
             Added::Redundant | Added::Full => Err(Dropped::TooMany),
         }
     }
@@ -249,6 +247,7 @@ impl Agent {
         }
         if self.current.candidates.len() >= self.config.max_remote_candidates
             && !self.forget_a_dead_source(now)
+            && !self.forget_least_promising(None)
         {
             return Err(Dropped::TooMany);
         }
@@ -288,9 +287,7 @@ impl Agent {
         let Some(gone) = candidates.filter(dead).min_by_key(last_answer).cloned() else {
             return false;
         };
-        self.current.candidates.retain(|c| !Arc::ptr_eq(c, &gone));
-        self.checklist
-            .retain(|pair| !Arc::ptr_eq(&pair.remote, &gone));
+        self.forget_candidate(&gone);
         true
     }
 }

@@ -69,6 +69,7 @@ impl Agent {
         let local = self.local_candidate_of(check.path, mapped, id);
         self.transactions.end_checks(id);
         self.counters.checks_answered += 1;
+        self.restraint.note_answered(check.path.remote);
         self.events.push_back(Event::Answered(check.path));
         let current = self.current.number();
         let Some(pair) = self.checklist.get_mut(id) else {

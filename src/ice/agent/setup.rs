@@ -1,18 +1,14 @@
-//! The commands of the owner: candidates, start, restart, close.
+//! The commands of the owner: start, restart, close.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::candidate::{Candidate, CandidateType, TcpType};
-use super::super::checklist::{Added, path_between};
-use super::super::event::{CandidateRejected, StartError};
+use super::super::event::StartError;
 use super::super::pair::PairState;
 use super::super::parameters::Parameters;
 use super::super::state::{Role, State};
+use super::Agent;
 use super::generation::Generation;
-use super::{Agent, LocalCandidate};
-use crate::net::{Path, canonical};
+use crate::net::Path;
 
 impl Agent {
     /// Sets the role. For before [`start`](Self::start), or together with a restart; in between
@@ -33,101 +29,6 @@ impl Agent {
         let now = self.clock.advance(now);
         self.gathering = gathering;
         self.settle_unless_closed(now);
-    }
-
-    /// Adds a local candidate. `base` is the address of the socket from which it sends, or the
-    /// relayed address itself: the `local` of every [`Path`] over it. The same candidate again
-    /// changes nothing.
-    pub fn add_local_candidate(&mut self, now: Instant, candidate: Candidate, base: SocketAddr) {
-        let now = self.clock.advance(now);
-        let base = canonical(base);
-        let known = self.local.iter().any(|l| {
-            l.base == base
-                && l.candidate.protocol == candidate.protocol
-                && l.candidate.address == candidate.address
-        });
-        if known || self.state == State::Closed {
-            return;
-        }
-        self.local.push(LocalCandidate {
-            candidate: Arc::new(candidate),
-            base,
-        });
-        self.form_pairs();
-        self.settle(now);
-    }
-
-    /// The socket or allocation behind this base is gone: its candidates and pairs go, too. If
-    /// the pair in use was among them, the others are tried again.
-    pub fn remove_local_base(&mut self, now: Instant, base: SocketAddr) {
-        let now = self.clock.advance(now);
-        let base = canonical(base);
-        self.local.retain(|l| l.base != base);
-        self.checklist.retain(|pair| pair.path.local != base);
-        self.transactions.retain(|t| t.path.local != base);
-        self.current.early.retain(|early| early.path.local != base);
-        self.release(Some(base));
-        self.note_lost_pairs(now);
-        self.settle_unless_closed(now);
-    }
-
-    /// Adds a candidate of the peer, before or after [`start`](Self::start). One of an address
-    /// that was learnt from a check takes that one's place, and its pairs go on as they are.
-    pub fn add_remote_candidate(
-        &mut self,
-        now: Instant,
-        candidate: Candidate,
-    ) -> Result<(), CandidateRejected> {
-        let now = self.clock.advance(now);
-        if self.state == State::Closed {
-            return Err(CandidateRejected::Closed);
-        }
-        let Some(address) = candidate.socket_addr() else {
-            self.current.may_be_reached = true;
-            return Err(CandidateRejected::Unresolved);
-        };
-        if candidate.component != 1 {
-            return Err(CandidateRejected::UnknownComponent);
-        }
-        if !is_usable(address, candidate.tcp_type) {
-            return Err(CandidateRejected::Unusable);
-        }
-        // W3C webrtc-pc §4.4.1.6, addIceCandidate: a fragment that is named has to be known.
-        let ufrag = candidate.username_fragment.as_deref();
-        if ufrag.is_some() && self.current.is_started() && ufrag != self.remote_ufrag() {
-            return Err(CandidateRejected::WrongGeneration);
-        }
-        self.current.may_be_reached |= candidate.tcp_type == Some(TcpType::Active);
-        self.insert_remote(Arc::new(candidate), address)?;
-        self.form_pairs();
-        self.settle(now);
-        Ok(())
-    }
-
-    fn insert_remote(
-        &mut self,
-        candidate: Arc<Candidate>,
-        address: SocketAddr,
-    ) -> Result<(), CandidateRejected> {
-        let twin = self.current.candidates.iter_mut().find(|known| {
-            known.protocol == candidate.protocol
-                && known.socket_addr() == Some(address)
-                && known.tcp_type.is_none_or(|t| candidate.tcp_type == Some(t))
-        });
-        if let Some(twin) = twin {
-            // RFC 8838 §11.4: what is signalled says more than what was learnt.
-            if twin.kind != CandidateType::PeerReflexive && twin.priority >= candidate.priority {
-                return Err(CandidateRejected::Duplicate);
-            }
-            self.checklist.replace_remote(twin, &candidate);
-            *twin = candidate;
-            return Ok(());
-        }
-        if self.current.candidates.len() >= self.config.max_remote_candidates {
-            return Err(CandidateRejected::TooMany);
-        }
-        self.current.candidates.push(candidate);
-        Ok(())
     }
 
     /// The peer has no more candidates in this generation (RFC 8838 §13).
@@ -176,7 +77,8 @@ impl Agent {
             self.enter(now, State::Checking);
         }
         self.forget_other_generations();
-        self.form_pairs();
+        self.note_told();
+        self.form_pairs(|_, _| true);
         self.resume_early_checks(now);
         self.settle(now);
         Ok(())
@@ -213,45 +115,9 @@ impl Agent {
         self.enter(now, State::Closed);
     }
 
-    /// Pairs every base with every remote candidate (RFC 8445 §6.1.2.2), unless there is nothing
-    /// to be found any more.
-    pub(super) fn form_pairs(&mut self) {
-        let concluded = self.selected.is_some()
-            && self.state != State::Disconnected
-            && !self.config.renomination;
-        if !self.current.is_started() || self.config.lite || concluded {
-            return;
-        }
-        for i in 0..self.local.len() {
-            let LocalCandidate {
-                candidate: local,
-                base,
-            } = &self.local[i];
-            let best = self.candidate_of_base(*base, local.protocol);
-            if !best.is_some_and(|best| Arc::ptr_eq(best, local)) {
-                continue;
-            }
-            for remote in &self.current.candidates {
-                let Some(path) = path_between(*base, remote) else {
-                    continue;
-                };
-                if local.pairs_with(*base, remote) {
-                    let generation = self.current.number();
-                    let kept = self.active;
-                    let added = self
-                        .checklist
-                        .add(self.role, generation, path, local, remote, kept);
-                    if added == Added::Full {
-                        tracing::trace!(%path, "no room for this pair");
-                    }
-                }
-            }
-        }
-    }
-
     /// Tries everything again that is not in use: the pair in use does not answer.
     pub(super) fn check_all_again(&mut self) {
-        self.form_pairs();
+        self.form_pairs(|_, _| true);
         let (current, active) = (self.current.number(), self.active);
         for pair in self.checklist.iter_mut() {
             let settled = matches!(pair.state, PairState::Succeeded | PairState::Failed);
@@ -285,9 +151,7 @@ impl Agent {
         let (current, active) = (self.current.number(), self.active);
         self.checklist
             .retain(|pair| pair.generation == current || Some(pair.id) == active);
-        let checklist = &self.checklist;
-        self.transactions
-            .retain(|t| checklist.get(t.pair).is_some());
+        self.forget_checks_without_pair();
         let ufrag = self.current.secrets.remote_ufrag().map(str::to_owned);
         self.current
             .candidates
@@ -297,11 +161,11 @@ impl Agent {
             });
     }
 
-    fn remote_ufrag(&self) -> Option<&str> {
+    pub(super) fn remote_ufrag(&self) -> Option<&str> {
         self.current.secrets.remote_ufrag()
     }
 
-    fn settle_unless_closed(&mut self, now: Instant) {
+    pub(super) fn settle_unless_closed(&mut self, now: Instant) {
         if self.state != State::Closed {
             self.settle(now);
         }
@@ -318,13 +182,4 @@ impl Agent {
         self.fail_checks_on(now, path);
         self.settle(now);
     }
-}
-
-/// Whether datagrams can be sent there.
-fn is_usable(address: SocketAddr, tcp_type: Option<TcpType>) -> bool {
-    let broadcast = address.ip() == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    !address.ip().is_unspecified()
-        && !address.ip().is_multicast()
-        && !broadcast
-        && (address.port() != 0 || tcp_type == Some(TcpType::Active))
 }

@@ -104,14 +104,9 @@ impl Agent {
             let gave_up = self.state != State::New && now >= patient_until;
             return gave_up.then_some(FailureReason::RestartUnanswered);
         }
-        // RFC 8863 §4: not before the time has passed, unless no candidate can come any more. A
-        // lite agent waits for the peer's checks, and so does one that cannot check all there is.
-        let exhausted = self.current.ended
-            && !self.gathering
-            && !self.local.is_empty()
-            && !self.current.may_be_reached
-            && !self.config.lite;
-        if self.has_pending() || !(exhausted || now >= patient_until) {
+        // RFC 8863 §4: not before the time has passed, whatever the peer has told of candidates: its
+        // checks may come from addresses that it does not know itself.
+        if self.has_pending() || now < patient_until {
             return None;
         }
         let current = self.current.number();
