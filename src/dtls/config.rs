@@ -16,8 +16,12 @@ pub struct Config {
     pub mtu: usize,
     /// The protocol versions that are spoken. Default: both.
     pub versions: Versions,
-    /// How long a handshake may take from [`start`](super::Endpoint::start) on. Default 30 s.
+    /// How long a handshake may take from the first datagram of the peer on. Default 30 s.
     pub handshake_timeout: Duration,
+    /// How long the peer may be silent from [`start`](super::Endpoint::start) on. Default 120 s:
+    /// ICE may have found a path long before the peer applies our answer, which people may have to
+    /// carry to it, and only then does it speak DTLS.
+    pub silence_timeout: Duration,
     /// How long the first retransmission of a flight waits; each further one waits twice as long,
     /// with some jitter, up to a sixteenth of [`handshake_timeout`](Self::handshake_timeout).
     /// Default 200 ms, taken as at least 10 ms: RFC 6347 §4.2.4.1 proposes a second, which WebRTC
@@ -42,6 +46,7 @@ impl Default for Config {
             mtu: 1_200,
             versions: Versions::default(),
             handshake_timeout: Duration::from_secs(30),
+            silence_timeout: Duration::from_secs(120),
             retransmit_after: Duration::from_millis(200),
             srtp_profiles: Vec::new(),
             early_buffer: 16_384,

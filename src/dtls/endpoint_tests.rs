@@ -7,17 +7,6 @@ use crate::dtls::FailureReason;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Each pair of configured versions, and what comes of it.
-const COMBINATIONS: [(Versions, Versions, Version); 7] = [
-    (Versions::Auto, Versions::Auto, Version::Dtls13),
-    (Versions::Auto, Versions::Only12, Version::Dtls12),
-    (Versions::Auto, Versions::Only13, Version::Dtls13),
-    (Versions::Only12, Versions::Auto, Version::Dtls12),
-    (Versions::Only13, Versions::Auto, Version::Dtls13),
-    (Versions::Only12, Versions::Only12, Version::Dtls12),
-    (Versions::Only13, Versions::Only13, Version::Dtls13),
-];
-
 #[test]
 fn each_combination_of_versions_connects_and_moves_data() {
     for (client, server, version) in COMBINATIONS {
@@ -246,29 +235,6 @@ fn what_is_left_of_an_earlier_connection_is_counted_and_not_held() {
 }
 
 #[test]
-fn a_handshake_without_answer_fails_at_its_deadline() {
-    for (client, server, _) in COMBINATIONS {
-        let mut pair = Pair::of(client, server, Box::new(|_, _| Vec::new()));
-        let begin = pair.now;
-        pair.start();
-        pair.run(MINUTE, |p| p.both(State::Failed));
-        for end in [CLIENT, SERVER] {
-            assert_eq!(
-                pair.events[end],
-                [Event::Failed(FailureReason::HandshakeTimeout)]
-            );
-        }
-        assert_eq!(pair.now - begin, Duration::from_secs(30));
-        let sent = pair.sent[CLIENT].len();
-        assert!((5..25).contains(&sent), "backs off: {sent}");
-        assert_eq!(
-            pair.ends[CLIENT].counters().retransmissions,
-            sent as u64 - 1
-        );
-    }
-}
-
-#[test]
 fn no_record_number_is_used_twice() {
     // Peers drop what they take for a replay.
     for (client, server, _) in COMBINATIONS {
@@ -403,25 +369,6 @@ fn fingerprints_of_each_algorithm_are_accepted_and_one_of_several_suffices() {
         pair.run(MINUTE, |p| p.both(State::Connected));
         assert!(pair.both(State::Connected));
     }
-}
-
-/// Splits a datagram with one plaintext handshake message into so many with a part of it.
-fn fragments(datagram: &[u8], count: usize) -> Vec<Vec<u8>> {
-    let (header, message) = datagram.split_at(13);
-    let (head, body) = message.split_at(12);
-    let size = body.len().div_ceil(count);
-    let parts = body.chunks(size).enumerate();
-    parts
-        .map(|(at, part)| {
-            let mut message = head[..6].to_vec();
-            message.extend(&((at * size) as u32).to_be_bytes()[1..]);
-            message.extend(&(part.len() as u32).to_be_bytes()[1..]);
-            message.extend(part);
-            // Numbers that the client itself is far from.
-            let number = 1_000 + u64::from(header[10]) * 100 + at as u64;
-            record(22, 0, number, &message)
-        })
-        .collect()
 }
 
 #[test]

@@ -14,6 +14,10 @@ use super::{SrtpKeyingMaterial, SrtpProfile};
 /// `live/pace.rs` this is never reached.
 const FLIGHT_RETRIES: usize = 24;
 
+/// How many datagrams of a flight dimpl keeps. Of the records of one message it looks at fifty; in
+/// DTLS 1.3 a large certificate comes in so many, and nobody can put them together before it.
+const MAX_RECEIVED: usize = 100;
+
 /// Shortest first wait for a retransmission.
 const MIN_RETRANSMIT_AFTER: Duration = Duration::from_millis(10);
 
@@ -70,6 +74,7 @@ fn configuration(config: &Config) -> Result<Arc<dimpl::Config>, StartError> {
             .mtu(key.0)
             .flight_start_rto(key.1)
             .flight_retries(FLIGHT_RETRIES)
+            .max_queue_rx(MAX_RECEIVED)
             .handshake_timeout(2 * NEVER)
             .build()
             .map_err(|_| StartError::Engine)?;

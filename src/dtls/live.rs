@@ -2,17 +2,20 @@
 
 mod admission;
 mod ending;
+mod hello;
+mod outputs;
 mod pace;
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dimpl::Output;
 
+use self::hello::Hello;
 use self::pace::Pace;
 use super::early::EarlyBuffer;
 use super::engine::{self, Verdict};
 use super::inbox::Inbox;
+use super::reassembly::Reassembly;
 use super::record::{MAX_RECORD_OVERHEAD, Summary, shift_plaintext_sequence};
 use super::{
     AlertDescription, Certificate, Config, Counters, Event, FailureReason, FingerprintSet, Role,
@@ -55,11 +58,15 @@ pub(super) struct Live {
     certificate: Certificate,
     /// The time that dimpl was told last.
     now: Instant,
-    /// The handshake's, and then that of the peer's acceptance.
+    /// That of the peer's first datagram, then the handshake's, and then that of the peer's
+    /// acceptance.
     deadline: Instant,
+    /// Something of a handshake has come.
+    heard: bool,
     pace: Pace,
     /// Datagrams of a server's flight that came before its ServerHello.
     ahead: EarlyBuffer,
+    reassembly: Reassembly,
     handshake_bytes: usize,
     facts: Facts,
     /// Connected was taken from dimpl, and is announced at the end of the drain.
@@ -76,7 +83,11 @@ pub(super) struct Live {
     /// later records.
     hellos: u32,
     shift: u64,
-    alert: Option<AlertDescription>,
+    /// What the hellos have used up that dimpl knows nothing of.
+    shift_by_repeats: u64,
+    hello: Hello,
+    /// A fatal alert that anybody could have sent, and when it is believed.
+    alert: Option<(AlertDescription, Instant)>,
 }
 
 /// What the handshake has brought to light.
@@ -86,16 +97,6 @@ pub(super) struct Facts {
     pub(super) cipher_suite: Option<u16>,
     pub(super) peer_certificate: Option<Bytes>,
     pub(super) srtp: Option<SrtpKeyingMaterial>,
-}
-
-/// One output of dimpl, as far as its bytes go.
-enum Step {
-    Packet(usize),
-    Data(usize),
-    Grow(usize),
-    More,
-    Idle,
-    End(End),
 }
 
 impl Live {
@@ -112,9 +113,11 @@ impl Live {
             role,
             remote,
             now,
-            deadline: now + config.handshake_timeout.min(engine::NEVER),
+            deadline: now + config.silence_timeout.min(engine::NEVER),
+            heard: false,
             pace: Pace::new(config.handshake_timeout),
             ahead: EarlyBuffer::new(config.early_buffer),
+            reassembly: Reassembly::default(),
             handshake_bytes: 0,
             facts: Facts::default(),
             announce: false,
@@ -125,6 +128,8 @@ impl Live {
             plaintext_sequence: 0,
             hellos: 0,
             shift: 0,
+            shift_by_repeats: 0,
+            hello: Hello::default(),
             alert: None,
             config,
             certificate,
@@ -154,19 +159,31 @@ impl Live {
     /// The next deadline of ours or of dimpl.
     pub(super) fn timeout(&self) -> Option<Instant> {
         let ours = (!self.connected || self.awaits_acceptance()).then_some(self.deadline);
+        let ours = crate::timer::earlier(
+            ours,
+            self.alert.filter(|_| !self.connected).map(|(_, at)| at),
+        );
+        let ours = crate::timer::earlier(ours, self.hello.timeout());
         crate::timer::earlier(ours, self.pace.timeout())
     }
 
     /// Tells dimpl the time, and sends what is due.
     pub(super) fn advance(&mut self, now: Instant, out: &mut Out<'_>) -> Result<(), End> {
+        if let Some((alert, at)) = self.alert
+            && at <= now
+            && !self.connected
+        {
+            return Err(self.fail(FailureReason::from_alert(alert)));
+        }
         if now >= self.deadline && !self.connected {
-            let reason = self
-                .alert
-                .map_or(FailureReason::HandshakeTimeout, FailureReason::from_alert);
-            return Err(self.fail(reason));
+            return Err(self.fail(FailureReason::HandshakeTimeout));
         }
         if now >= self.deadline && self.awaits_acceptance() {
             return Err(self.fail(FailureReason::PeerRejected));
+        }
+        let pause = self.pace.longest();
+        if self.repeat_hello(now, pause, out) {
+            return Ok(());
         }
         let resend = crate::timer::due(self.pace.timeout(), now);
         self.pace.advance(now);
@@ -174,7 +191,9 @@ impl Live {
             return Err(self.timed_out(&error));
         }
         let sent = out.counters.datagrams_sent;
+        self.hello_begins();
         self.drain_sent(self.space_for_output(), out)?;
+        self.take_over_hello(now, pause);
         if resend && out.counters.datagrams_sent > sent {
             out.counters.retransmissions += 1;
         }
@@ -200,11 +219,30 @@ impl Live {
         if !self.admit(datagram, out.counters) {
             return Ok(());
         }
-        self.feed(datagram, out)?;
+        self.reassemble(datagram, out)?;
         if self.facts.cipher_suite.is_some() {
             for datagram in self.ahead.take() {
-                self.feed(&datagram, out)?;
+                self.reassemble(&datagram, out)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Feeds messages instead of fragments once the hellos are through: those stand alone, and
+    /// nobody has been believed when they come.
+    fn reassemble(&mut self, datagram: &[u8], out: &mut Out<'_>) -> Result<(), End> {
+        if self.connected {
+            return self.feed(datagram, out);
+        }
+        self.handshake_bytes += datagram.len();
+        if self.facts.cipher_suite.is_none() {
+            return self.feed(datagram, out);
+        }
+        for datagram in self.reassembly.take(datagram) {
+            self.feed(&datagram, out)?;
+        }
+        if self.connected {
+            self.reassembly = Reassembly::default();
         }
         Ok(())
     }
@@ -232,9 +270,8 @@ impl Live {
         let before = (out.counters.records_received, out.counters.datagrams_sent);
         let was_connected = self.connected;
         let mut counted = false;
-        if !was_connected {
-            self.handshake_bytes += datagram.len();
-        } else if self.role == Role::Server
+        if was_connected
+            && self.role == Role::Server
             && !self.accepted
             && self.pace.repeat(self.now)
             && let Err(error) = self.tell_time(self.now)
@@ -265,133 +302,6 @@ impl Live {
         Ok(())
     }
 
-    /// Takes all outputs after a datagram: plaintext goes straight to where it stays.
-    fn drain_received(&mut self, datagram: usize, out: &mut Out<'_>) -> Result<(), End> {
-        // Once connected it is the plaintext of the datagram, or something short.
-        let mut capacity = match self.connected {
-            true => datagram.max(SHORT_OUTPUT),
-            false => self.space_for_output().max(datagram),
-        };
-        loop {
-            let output = self.dtls.poll_output(out.inbox.space(capacity));
-            match self.step(output, out.counters) {
-                Step::Packet(len) => {
-                    let packet = &mut out.inbox.space(capacity)[..len];
-                    self.note_sent(packet);
-                    out.packets.push(packet);
-                }
-                Step::Data(len) => {
-                    self.announce(out.inbox);
-                    out.inbox.commit(len);
-                }
-                Step::Grow(needed) => capacity = capacity.max(needed),
-                Step::More => {}
-                Step::Idle => break,
-                Step::End(end) => return Err(self.finish(end, out)),
-            }
-        }
-        self.announce(out.inbox);
-        Ok(())
-    }
-
-    /// Takes all outputs after something of ours, of about `capacity` bytes: records go straight
-    /// to the batch that is sent.
-    fn drain_sent(&mut self, mut capacity: usize, out: &mut Out<'_>) -> Result<(), End> {
-        loop {
-            let mut step = Step::Idle;
-            out.packets.push_with(capacity, |space| {
-                let output = self.dtls.poll_output(&mut *space);
-                step = self.step(output, out.counters);
-                match step {
-                    Step::Packet(len) => {
-                        self.note_sent(&mut space[..len]);
-                        Some(len)
-                    }
-                    Step::Data(len) => {
-                        out.inbox.push_data(&space[..len]);
-                        None
-                    }
-                    _ => None,
-                }
-            });
-            match step {
-                Step::Packet(_) | Step::Data(_) | Step::More => {}
-                Step::Grow(needed) => capacity = capacity.max(needed),
-                Step::Idle => break,
-                Step::End(end) => return Err(self.finish(end, out)),
-            }
-        }
-        self.announce(out.inbox);
-        Ok(())
-    }
-
-    /// dimpl panics when the peer's certificate does not fit; it is smaller than all that came.
-    fn space_for_output(&self) -> usize {
-        let handshake = if self.connected {
-            0
-        } else {
-            self.handshake_bytes
-        };
-        self.config
-            .effective_mtu()
-            .max(if self.connected { 0 } else { OUTPUT_SPACE })
-            + handshake
-    }
-
-    /// Takes note of one output.
-    fn step(&mut self, output: Output<'_>, counters: &mut Counters) -> Step {
-        match output {
-            Output::Packet(packet) => {
-                counters.datagrams_sent += 1;
-                counters.bytes_sent += packet.len() as u64;
-                Step::Packet(packet.len())
-            }
-            Output::ApplicationData(_) if !self.connected => {
-                // Not before Connected, and never without a certificate that we believe.
-                Step::End(End::Failed(FailureReason::Engine, None))
-            }
-            Output::ApplicationData(data) => {
-                counters.records_received += 1;
-                self.data_received = true;
-                self.accepted = true;
-                Step::Data(data.len())
-            }
-            Output::PeerCert(der) => {
-                if self.remote.matches(der) {
-                    self.facts.peer_certificate = Some(Bytes::copy_from_slice(der));
-                    Step::More
-                } else {
-                    Step::End(End::Failed(FailureReason::FingerprintMismatch, None))
-                }
-            }
-            Output::Connected if self.facts.peer_certificate.is_none() => {
-                Step::End(End::Failed(FailureReason::NoPeerCertificate, None))
-            }
-            Output::Connected => {
-                self.connected = true;
-                self.announce = true;
-                self.facts.version = engine::version(&self.dtls);
-                // All but a client of DTLS 1.3 have already seen the peer accept them.
-                self.accepted =
-                    self.role == Role::Client && self.facts.version == Some(Version::Dtls12);
-                Step::More
-            }
-            Output::KeyingMaterial(material, profile) => {
-                self.facts.srtp = engine::srtp(&material, profile)
-                    .filter(|srtp| self.config.srtp_profiles.contains(&srtp.profile()));
-                Step::More
-            }
-            Output::CloseNotify => Step::End(End::Closed),
-            Output::BufferTooSmall { needed } => Step::Grow(needed),
-            Output::Timeout(at) => {
-                let handshake = !self.connected || self.awaits_acceptance();
-                self.pace.set(at, self.now, handshake);
-                Step::Idle
-            }
-            _ => Step::More,
-        }
-    }
-
     /// Takes note of a datagram of the handshake, and numbers its records.
     fn note_sent(&mut self, packet: &mut [u8]) {
         if self.connected {
@@ -400,7 +310,7 @@ impl Live {
         // dimpl repeats the first hello of a client of both versions under the number of the first
         // one. Peers take that for a replay (RFC 6347 §4.1.2.6), and some then wait for ever.
         if self.role == Role::Client && engine::version(&self.dtls).is_none() {
-            self.shift = u64::from(self.hellos);
+            self.shift = self.shift_by_repeats + u64::from(self.hellos);
             self.hellos += 1;
         }
         shift_plaintext_sequence(packet, self.shift);
@@ -410,6 +320,7 @@ impl Live {
             self.plaintext_sequence = self.plaintext_sequence.max(sequence);
         }
         self.facts.cipher_suite = summary.server_hello.or(self.facts.cipher_suite);
+        self.keep_hello(packet);
     }
 
     fn announce(&mut self, inbox: &mut Inbox) {

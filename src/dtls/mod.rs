@@ -6,7 +6,7 @@
 //! 1. [`Endpoint::new`] with a [`Config`] and a [`Certificate`]. Datagrams that arrive already now
 //!    are held, in a bounded buffer.
 //! 2. [`Endpoint::start`] with the [`Role`] and the peer's [`Fingerprint`]s, once the transport
-//!    below can carry data: the handshake deadline runs from here.
+//!    below can carry data: the handshake deadline runs from the peer's first datagram on.
 //! 3. [`Endpoint::handle_datagram`], [`Endpoint::send`], [`Endpoint::close`], each followed by the
 //!    drain of [`Machine`](crate::machine::Machine).
 //!
@@ -28,11 +28,13 @@
 //!
 //! # What dimpl lacks
 //!
-//! ECDSA certificates only (P-256 and P-384), one per endpoint; a fixed list of SRTP profiles; no
+//! ECDSA certificates only (P-256 and P-384), one per endpoint: a server that has another engine
+//! beside it can choose by the client's [`ClientOffer`]; a fixed list of SRTP profiles; no
 //! generic exporter. Explicit nonces of AES-GCM in DTLS 1.2 are random 64-bit numbers.
 
 mod alert;
 mod certificate;
+mod client_offer;
 mod config;
 mod counters;
 mod early;
@@ -43,12 +45,14 @@ mod event;
 mod fingerprint;
 mod inbox;
 mod live;
+mod reassembly;
 pub mod record;
 mod rejection;
 mod role;
 
 pub use alert::AlertDescription;
 pub use certificate::{Certificate, CertificateError, KeyType};
+pub use client_offer::ClientOffer;
 pub use config::{Config, Versions, WallClock};
 pub use counters::Counters;
 pub use early::EarlyBuffer;
@@ -70,5 +74,7 @@ mod allocation_tests;
 mod injection_tests;
 #[cfg(test)]
 mod mismatch_tests;
+#[cfg(test)]
+mod patience_tests;
 #[cfg(test)]
 mod testkit;

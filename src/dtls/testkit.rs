@@ -212,3 +212,33 @@ pub(super) fn record(content_type: u8, epoch: u16, sequence: u64, body: &[u8]) -
     r.extend(body);
     r
 }
+
+/// Each pair of configured versions, and what comes of it.
+pub(super) const COMBINATIONS: [(Versions, Versions, Version); 7] = [
+    (Versions::Auto, Versions::Auto, Version::Dtls13),
+    (Versions::Auto, Versions::Only12, Version::Dtls12),
+    (Versions::Auto, Versions::Only13, Version::Dtls13),
+    (Versions::Only12, Versions::Auto, Version::Dtls12),
+    (Versions::Only13, Versions::Auto, Version::Dtls13),
+    (Versions::Only12, Versions::Only12, Version::Dtls12),
+    (Versions::Only13, Versions::Only13, Version::Dtls13),
+];
+
+/// Splits a datagram with one plaintext handshake message into so many with a part of it.
+pub(super) fn fragments(datagram: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let (header, message) = datagram.split_at(13);
+    let (head, body) = message.split_at(12);
+    let size = body.len().div_ceil(count);
+    let parts = body.chunks(size).enumerate();
+    parts
+        .map(|(at, part)| {
+            let mut message = head[..6].to_vec();
+            message.extend(&((at * size) as u32).to_be_bytes()[1..]);
+            message.extend(&(part.len() as u32).to_be_bytes()[1..]);
+            message.extend(part);
+            // Numbers that the client itself is far from.
+            let number = 1_000 + u64::from(header[10]) * 100 + at as u64;
+            record(22, 0, number, &message)
+        })
+        .collect()
+}

@@ -177,7 +177,11 @@ fn a_handshake_without_answer_backs_off_and_fails_at_its_deadline() {
     for kinds in combinations() {
         virtual_time(async {
             let begin = now();
-            let mut pair = Pair::new(kinds, Box::new(|_, _| Vec::new()));
+            let config = Config {
+                silence_timeout: Duration::from_secs(30),
+                ..Config::default()
+            };
+            let mut pair = Pair::with(kinds, config, Box::new(|_, _| Vec::new()));
             pair.start();
             pair.run(MINUTE, |p| p.both(State::Failed)).await;
             for end in [CLIENT, SERVER] {

@@ -1,5 +1,7 @@
 //! Which datagrams dimpl is to see.
 
+use std::time::Duration;
+
 use super::super::record::{ClientHello, Summary};
 use super::super::{AlertDescription, Counters, Role, engine};
 use super::Live;
@@ -7,6 +9,10 @@ use super::Live;
 /// All that a handshake may feed to dimpl: many times what any handshake needs, resends included.
 /// It also bounds the size of a certificate, which dimpl hands out in one piece.
 const MAX_HANDSHAKE_BYTES: usize = 256 * 1_024;
+
+/// How long a handshake goes on after a fatal alert that nobody vouches for: longer than a round
+/// trip and a retransmission, and short enough for people.
+const ALERT_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Live {
     /// Whether dimpl is to see a datagram. After establishment that is only what can be authentic,
@@ -20,6 +26,7 @@ impl Live {
         if self.connected {
             return self.admit_connected(&summary, counters);
         }
+        self.note_heard(&summary);
         if self.handshake_bytes + datagram.len() > MAX_HANDSHAKE_BYTES {
             counters.unexpected += 1;
             return false;
@@ -50,12 +57,25 @@ impl Live {
             false
         };
         if !admitted {
-            // It says why a handshake that never got anywhere times out, and nothing more:
-            // anybody can send it.
-            self.alert = summary.fatal_alert.map(AlertDescription).or(self.alert);
             counters.unexpected += 1;
         }
         admitted
+    }
+
+    /// The peer is there, or wants no more: a fatal alert is believed when nothing else follows
+    /// it, since anybody can send one. A peer that did not send it goes on with the handshake.
+    fn note_heard(&mut self, summary: &Summary) {
+        let goes_on = summary.handshake || summary.protected;
+        if !self.heard && (goes_on || summary.fatal_alert.is_some()) {
+            self.heard = true;
+            self.end_hello();
+            self.deadline = self.now + self.config.handshake_timeout.min(engine::NEVER);
+        }
+        if goes_on {
+            self.alert = None;
+        } else if let (Some(alert), None) = (summary.fatal_alert, self.alert) {
+            self.alert = Some((AlertDescription(alert), self.now + ALERT_PATIENCE));
+        }
     }
 
     fn admit_connected(&self, summary: &Summary, counters: &mut Counters) -> bool {

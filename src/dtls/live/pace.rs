@@ -16,6 +16,9 @@ const REPEAT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Pace {
     ahead: Duration,
+    /// How long it stood still, and since when it does now.
+    behind: Duration,
+    stopped: Option<Instant>,
     longest: Duration,
     /// On dimpl's clock, and when that is on ours.
     timer: Option<(Instant, Instant)>,
@@ -26,6 +29,8 @@ impl Pace {
     pub(super) fn new(handshake_timeout: Duration) -> Pace {
         Pace {
             ahead: Duration::ZERO,
+            behind: Duration::ZERO,
+            stopped: None,
             longest: handshake_timeout / WAITS,
             timer: None,
             repeated: None,
@@ -34,7 +39,28 @@ impl Pace {
 
     /// What dimpl's clock shows.
     pub(super) fn shown(&self, now: Instant) -> Instant {
-        now + self.ahead
+        self.stopped.unwrap_or(now) + self.ahead - self.behind
+    }
+
+    /// The longest wait of a handshake.
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// dimpl's clock stands still until it [goes on](Self::go_on).
+    pub(super) fn stop(&mut self, now: Instant) {
+        self.stopped.get_or_insert(now);
+    }
+
+    /// It goes on from where it was.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        if let Some(since) = self.stopped.take() {
+            let stood = now.saturating_duration_since(since);
+            self.behind += stood;
+            if let Some((_, at)) = &mut self.timer {
+                *at += stood;
+            }
+        }
     }
 
     /// Puts dimpl's clock forward if its timer is due.
@@ -42,7 +68,8 @@ impl Pace {
         if let Some((timer, at)) = self.timer
             && at <= now
         {
-            self.ahead = self.ahead.max(timer.saturating_duration_since(now));
+            let ahead = (timer + self.behind).saturating_duration_since(now);
+            self.ahead = self.ahead.max(ahead);
         }
     }
 
@@ -72,7 +99,9 @@ impl Pace {
 
     /// When dimpl wants to be called.
     pub(super) fn timeout(&self) -> Option<Instant> {
-        self.timer.map(|(_, at)| at)
+        self.timer
+            .filter(|_| self.stopped.is_none())
+            .map(|(_, at)| at)
     }
 }
 
