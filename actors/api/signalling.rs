@@ -208,6 +208,7 @@ impl Session {
             mid,
             candidates: self.candidate_lines(),
             end_of_candidates: true,
+            left_out: Vec::new(),
         };
         Ok(fragment.to_text()?)
     }
@@ -253,6 +254,7 @@ impl Session {
             ice: credentials(&self.gatherer().local_parameters()),
             candidates: self.candidate_lines(),
             end_of_candidates: true,
+            left_out: Vec::new(),
             trickle: true,
             fingerprints: fingerprints
                 .into_iter()

@@ -24,6 +24,7 @@ fn local(setup: Setup) -> Description {
         max_message_size: Some(262_144),
         mid: None,
         m_line_index: 0,
+        left_out: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What both sides of a data-channel session say of themselves.
 
-use super::{Fingerprint, IceCredentials, Setup};
+use super::{Fingerprint, IceCredentials, LeftOut, Setup};
 
 /// One side's description of its data-channel transport: ours to be written, or the peer's that
 /// was read.
@@ -45,6 +45,8 @@ pub struct Description {
     pub mid: Option<String>,
     /// The index of that m-section, counted from 0: the `sdpMLineIndex` of candidates.
     pub m_line_index: u16,
+    /// What the peer's description had beside this, and what is not used. Not written.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Description {

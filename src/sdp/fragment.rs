@@ -3,10 +3,11 @@
 use sdp_types::Attribute;
 
 use super::error::SdpError;
-use super::parse::{candidates, session};
+use super::left_out::candidates;
+use super::parse::session;
 use super::types::is_token;
 use super::write::candidate_attributes;
-use super::{IceCredentials, MAX_CANDIDATES, MAX_FRAGMENT_SIZE, SdpWriteError};
+use super::{IceCredentials, LeftOut, MAX_FRAGMENT_SIZE, SdpWriteError};
 
 /// Puts the fragment into the form of a description, so that one parser does for both.
 const PREFIX: &str = "v=0\r\n";
@@ -27,6 +28,8 @@ pub struct Fragment {
     pub candidates: Vec<String>,
     /// No further candidates of this generation will come.
     pub end_of_candidates: bool,
+    /// What the fragment had beside this, and what is not used. Not written.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Fragment {
@@ -58,15 +61,10 @@ impl Fragment {
         let lite = levels
             .iter()
             .any(|level| value(level, "ice-lite").is_some());
+        let attributes = levels.iter().flat_map(|level| level.iter());
+        (out.candidates, out.left_out) = candidates(attributes);
         for level in &levels {
-            out.candidates.extend(candidates(level)?);
             out.end_of_candidates |= value(level, "end-of-candidates").is_some();
-        }
-        if out.candidates.len() > MAX_CANDIDATES {
-            return Err(SdpError::TooMany {
-                what: "candidates",
-                limit: MAX_CANDIDATES,
-            });
         }
         // What the m-section says counts more than what stands above it.
         let last = |name| levels.iter().rev().find_map(|level| value(level, name));

@@ -25,6 +25,7 @@ fn round_trip() {
         mid: Some("0".into()),
         candidates: vec![CANDIDATE.into()],
         end_of_candidates: true,
+        left_out: Vec::new(),
     };
     let text = fragment.to_text().unwrap();
     assert_eq!(
@@ -105,9 +106,6 @@ fn malformed_fragments() {
     let size = MAX_FRAGMENT_SIZE + 1;
     let limit = MAX_FRAGMENT_SIZE;
     assert_eq!(error(&"a".repeat(size)), SdpError::TooLarge { size, limit });
-    let many = "a=candidate:1\r\n".repeat(60);
-    let many = format!("{many}m=audio 9 X 0\r\n{many}");
-    assert_eq!(error(&many).reason(), "too_many");
 }
 
 #[test]

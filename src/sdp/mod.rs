@@ -24,6 +24,7 @@ mod codec;
 mod description;
 mod error;
 mod fragment;
+mod left_out;
 mod media_answer;
 mod parse;
 mod section;
@@ -36,6 +37,7 @@ pub use codec::Codec;
 pub use description::Description;
 pub use error::SdpError;
 pub use fragment::Fragment;
+pub use left_out::LeftOut;
 pub use media_answer::{MediaAnswer, Sending};
 pub use section::{Direction, ExtensionMap, MediaKind, MediaSection, Rid, SsrcGroup};
 pub use types::{Fingerprint, IceCredentials, Origin, Setup};
@@ -51,7 +53,8 @@ pub const MAX_FRAGMENT_SIZE: usize = 16 * 1024;
 /// The most m-sections in one description: each costs lines in the answer.
 pub const MAX_MEDIA: usize = 64;
 
-/// The most candidates in one description or fragment; ICE would not pair more.
+/// The most candidates of one description or fragment that are read; ICE would not pair more.
+/// Others are [left out](LeftOut).
 pub const MAX_CANDIDATES: usize = 100;
 
 /// The most fingerprints in one description: several certificates under several hashes.

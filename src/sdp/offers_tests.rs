@@ -58,6 +58,7 @@ fn chromium_data_only() {
         max_message_size,
         mid,
         m_line_index,
+        left_out,
     } = parse(CHROMIUM).description;
     assert_eq!(
         (ice.ufrag.as_str(), ice.pwd.len(), ice.lite),
@@ -79,6 +80,7 @@ fn chromium_data_only() {
         (Setup::ActPass, 5000, Some(262_144))
     );
     assert_eq!((mid.as_deref(), m_line_index), (Some("0"), 0));
+    assert_eq!(left_out, []);
 }
 
 #[test]

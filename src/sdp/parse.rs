@@ -4,11 +4,12 @@ use sdp_types::{Attribute, Media, Session};
 
 use super::answer::{OfferedSection, SectionRole};
 use super::error::{SdpError, excerpt};
+use super::left_out::candidates;
 use super::section::MediaSection;
 use super::types::is_token;
 use super::{
-    DEFAULT_SCTP_PORT, Description, Fingerprint, IceCredentials, MAX_CANDIDATES,
-    MAX_DESCRIPTION_SIZE, MAX_FINGERPRINTS, MAX_MEDIA, Offer, Setup,
+    DEFAULT_SCTP_PORT, Description, Fingerprint, IceCredentials, MAX_DESCRIPTION_SIZE,
+    MAX_FINGERPRINTS, MAX_MEDIA, Offer, Setup,
 };
 
 impl Description {
@@ -204,9 +205,10 @@ fn describe(
         None if kind == Kind::Offer => Setup::Active,
         None => Setup::Passive,
     };
+    let (candidates, left_out) = candidates(transport.media.attributes.iter());
     Ok(Description {
         ice: transport.ice()?,
-        candidates: candidates(&transport.media.attributes)?,
+        candidates,
         end_of_candidates: transport.has("end-of-candidates"),
         trickle: transport
             .values("ice-options")
@@ -218,6 +220,7 @@ fn describe(
         mid: mid(transport.media)?,
         // At most MAX_MEDIA.
         m_line_index: index as u16,
+        left_out,
     })
 }
 
@@ -385,22 +388,6 @@ impl<'a> Scope<'a> {
             _ => Ok(all),
         }
     }
-}
-
-/// The candidate lines, as they are: ICE judges each for itself.
-pub(super) fn candidates(attributes: &[Attribute]) -> Result<Vec<String>, SdpError> {
-    let lines = attributes.iter().filter(|a| a.attribute == "candidate");
-    let all: Vec<String> = lines
-        .take(MAX_CANDIDATES + 1)
-        .map(|a| format!("candidate:{}", a.value.as_deref().unwrap_or_default()))
-        .collect();
-    if all.len() > MAX_CANDIDATES {
-        return Err(SdpError::TooMany {
-            what: "candidates",
-            limit: MAX_CANDIDATES,
-        });
-    }
-    Ok(all)
 }
 
 /// The identification of an m-section.

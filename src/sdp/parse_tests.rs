@@ -62,12 +62,9 @@ fn size_and_counts_are_bounded() {
     let many = |line: &str, count: usize| OFFER.to_owned() + &line.repeat(count);
     let too_many = |what, limit| SdpError::TooMany { what, limit };
     let candidate = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\n";
-    // The offer has one already.
-    assert!(Description::parse_offer(&many(candidate, MAX_CANDIDATES - 1)).is_ok());
-    assert_eq!(
-        error(&many(candidate, MAX_CANDIDATES)),
-        too_many("candidates", MAX_CANDIDATES)
-    );
+    // These are not needed, and left out.
+    let offer = Description::parse_offer(&many(candidate, 1_000)).unwrap();
+    assert_eq!(offer.description.candidates.len(), MAX_CANDIDATES);
     let fingerprint = "a=fingerprint:sha-256 AB\n";
     assert!(Description::parse_offer(&many(fingerprint, MAX_FINGERPRINTS - 1)).is_ok());
     assert_eq!(

@@ -18,7 +18,8 @@ pub struct Origin {
 /// The secrets of one ICE generation (RFC 8839 §5.4), and whether their owner is a lite agent.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IceCredentials {
-    /// `a=ice-ufrag`: 4 to 256 letters, digits, `+` or `/`.
+    /// `a=ice-ufrag`: 4 to 256 letters, digits, `+` or `/`; a peer's may be as base64 is written
+    /// elsewhere, with `-`, `_` and `=` at the end.
     pub ufrag: String,
     /// `a=ice-pwd`: 22 to 256 of the same characters.
     pub pwd: String,
@@ -27,8 +28,8 @@ pub struct IceCredentials {
 }
 
 impl IceCredentials {
-    /// Checks both against RFC 8839 §5.4. What passes can neither break a line of SDP nor the
-    /// colon in the USERNAME of a check.
+    /// Checks both against RFC 8839 §5.4, but for other forms of base64. What passes can neither
+    /// break a line of SDP nor the colon in the USERNAME of a check.
     pub(super) fn check(&self) -> Result<(), SdpError> {
         for (attribute, value, least) in [("ice-ufrag", &self.ufrag, 4), ("ice-pwd", &self.pwd, 22)]
         {
@@ -39,10 +40,10 @@ impl IceCredentials {
                     least,
                 });
             }
-            if !value
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
-            {
+            let unpadded = value.strip_suffix('=').unwrap_or(value);
+            let unpadded = unpadded.strip_suffix('=').unwrap_or(unpadded);
+            let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"+/-_".contains(&b);
+            if !unpadded.bytes().all(is_allowed) {
                 return Err(SdpError::IceCredentialCharacter { attribute });
             }
         }
