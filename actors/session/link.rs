@@ -75,6 +75,8 @@ pub(crate) enum IceToGatherer {
     Answered(Path),
     /// No longer.
     Released(Path),
+    /// Whether a nominated pair carries data: else the mappings of NATs are to be kept alive.
+    Chosen(bool),
 }
 
 /// From the ICE actor to whoever stands on it.

@@ -12,6 +12,7 @@ use proto::route::Asker;
 
 use super::GathererActor;
 use crate::base::kind::ActorKind;
+use crate::kit::alarm::now;
 use crate::metrics::Direction;
 use crate::net::udp::{Sent, is_passing};
 use crate::session::link::{GathererToIce, IceToGatherer, NetworkToIce};
@@ -122,6 +123,13 @@ impl Handler<IceToGatherer> for GathererActor {
             }
             IceToGatherer::Answered(path) | IceToGatherer::Released(path)
                 if path.protocol == Protocol::Tcp => {}
+            IceToGatherer::Chosen(chosen) => {
+                match chosen {
+                    true => self.machine.end_keepalives(),
+                    false => self.machine.resume_keepalives(now()),
+                }
+                self.drain(ctx);
+            }
             IceToGatherer::Ufrag(ufrag) => {
                 self.connections.set_ufrag(&ufrag);
                 if let Some(share) = &self.share {

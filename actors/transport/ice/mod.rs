@@ -51,6 +51,8 @@ pub(crate) struct IceActor {
     /// Whether those above know that they can send.
     writable: bool,
     checks: Vec<(Path, Bytes)>,
+    /// Whether the gatherer knows that a pair is chosen.
+    chosen: Option<bool>,
     /// When the checks began, until the first pair works.
     began: Option<Instant>,
     exported: Exported,
@@ -98,6 +100,7 @@ impl IceActor {
             bases: Vec::new(),
             writable: false,
             checks: Vec::new(),
+            chosen: None,
             began: None,
             exported: Exported::default(),
             names: Names::default(),
@@ -119,8 +122,17 @@ impl IceActor {
             self.handle_event(ctx, event);
         }
         self.export();
+        self.tell_chosen();
         self.tell_writable();
         self.alarm.set(self.agent.poll_timeout());
+    }
+
+    /// Tells the gatherer whether it has to keep mappings alive.
+    fn tell_chosen(&mut self) {
+        let chosen = self.agent.has_chosen();
+        if self.chosen.replace(chosen) != Some(chosen) {
+            self.below.gatherer.do_send(IceToGatherer::Chosen(chosen));
+        }
     }
 
     /// Exports what the agent has counted.
