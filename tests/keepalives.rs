@@ -41,11 +41,7 @@ async fn stun_server() -> (IceServer, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn a_stun_server_is_left_alone_while_a_chosen_pair_works() {
-    let mut config = Config {
-        workers: 1,
-        loopback: true,
-        ..Config::default()
-    };
+    let mut config = Config::default().workers(1).loopback(true);
     config.gather.keepalive = Duration::from_millis(50);
     let rtc = Runtime::builder().config(config).start().unwrap();
     let (server, asked) = stun_server().await;

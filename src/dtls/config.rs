@@ -60,6 +60,7 @@ builders! {
         mtu: usize,
         versions: Versions,
         handshake_timeout: Duration,
+        silence_timeout: Duration,
         retransmit_after: Duration,
         srtp_profiles: impl Into<Vec<SrtpProfile>>,
         early_buffer: usize,

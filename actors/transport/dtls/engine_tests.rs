@@ -177,10 +177,7 @@ fn a_handshake_without_answer_backs_off_and_fails_at_its_deadline() {
     for kinds in combinations() {
         virtual_time(async {
             let begin = now();
-            let config = Config {
-                silence_timeout: Duration::from_secs(30),
-                ..Config::default()
-            };
+            let config = Config::default().silence_timeout(Duration::from_secs(30));
             let mut pair = Pair::with(kinds, config, Box::new(|_, _| Vec::new()));
             pair.start();
             pair.run(MINUTE, |p| p.both(State::Failed)).await;
