@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use sctp_proto::PayloadProtocolIdentifier as Ppid;
 
 /// A message of a data channel. Cloning it and handing it on never copies the contents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -150,6 +149,43 @@ impl fmt::Debug for Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// The payload protocol identifiers of data channels (RFC 8831 §8), without the deprecated ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ppid {
+    Dcep,
+    String,
+    Binary,
+    StringEmpty,
+    BinaryEmpty,
+    /// None of ours.
+    Unknown,
+}
+
+impl Ppid {
+    /// The number on the wire.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Ppid::Dcep => 50,
+            Ppid::String => 51,
+            Ppid::Binary => 53,
+            Ppid::StringEmpty => 56,
+            Ppid::BinaryEmpty => 57,
+            Ppid::Unknown => 0,
+        }
+    }
+
+    pub(super) fn from_number(number: u32) -> Ppid {
+        match number {
+            50 => Ppid::Dcep,
+            51 => Ppid::String,
+            53 => Ppid::Binary,
+            56 => Ppid::StringEmpty,
+            57 => Ppid::BinaryEmpty,
+            _ => Ppid::Unknown,
+        }
     }
 }
 

@@ -127,10 +127,10 @@ fn the_buffered_amount_and_its_low_threshold_are_exact() {
 /// What the association remembers of channels and streams.
 fn remembered(pair: &Pair, side: usize) -> (usize, usize, usize) {
     let association = &pair.sides[side].association;
-    let Phase::Connected { established, .. } = &association.phase else {
+    let Phase::Connected { engine, .. } = &association.phase else {
         panic!("not connected");
     };
-    let (dead, quarantined) = (established.dead.len(), association.quarantined.len());
+    let (dead, quarantined) = (engine.dead().len(), association.quarantined.len());
     (association.stats().channels, dead, quarantined)
 }
 

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sctp_proto::{PayloadProtocolIdentifier as Ppid, ReliabilityType};
 
 use super::super::life::Phase;
-use crate::sctp::engine::Delivery;
+use crate::sctp::engine::{Delivery, Reliability};
+use crate::sctp::message::Ppid;
 use crate::sctp::testing::{Conditions, Pair};
 use crate::sctp::wire::dcep::{Dcep, Open};
 use crate::sctp::wire::packet::kind;
@@ -24,25 +24,25 @@ fn raw(pair: &mut Pair, side: usize, stream: u16, ppid: Ppid, contents: impl Int
 
 /// The same, and it does not leave yet.
 fn write(pair: &mut Pair, side: usize, stream: u16, ppid: Ppid, contents: impl Into<Bytes>) {
-    let Phase::Connected { established, .. } = &mut pair.sides[side].association.phase else {
+    let now = pair.now;
+    let Phase::Connected { engine, .. } = &mut pair.sides[side].association.phase else {
         panic!("not connected");
     };
     let delivery = Delivery {
         ordered: true,
-        reliability: ReliabilityType::Reliable,
-        limit: 0,
+        reliability: Reliability::Full,
+        weight: 256,
     };
-    established
-        .engine
-        .write(stream, ppid, contents.into(), delivery)
+    engine
+        .write(now, stream, ppid, contents.into(), delivery)
         .unwrap();
-    established.wake_now();
+    engine.wake_now();
 }
 
 /// How many streams this side has under way to be reset.
 fn resetting(pair: &Pair, side: usize) -> usize {
     match &pair.sides[side].association.phase {
-        Phase::Connected { established, .. } => established.requests.resetting().len(),
+        Phase::Connected { engine, .. } => engine.resetting(),
         _ => panic!("not connected"),
     }
 }
@@ -269,11 +269,11 @@ fn a_peer_that_resets_many_streams_in_one_request_gets_all_of_them_reset() {
     };
     for loss in [0.0, 0.2] {
         let mut pair = Pair::connected(config.clone(), Conditions::default(), 5);
-        let Phase::Connected { established, .. } = &pair.sides[0].association.phase else {
+        let Phase::Connected { engine, .. } = &pair.sides[0].association.phase else {
             panic!("not connected");
         };
         // RFC 6525 §4.1: the first request has the number of the first TSN.
-        let number = established.flight.cumulative().wrapping_add(1);
+        let number = engine.sent().0.wrapping_add(1);
         let ids: Vec<_> = (0..CHANNELS)
             .map(|_| pair.open(0, "x", ChannelOptions::default()))
             .collect();
@@ -281,14 +281,14 @@ fn a_peer_that_resets_many_streams_in_one_request_gets_all_of_them_reset() {
         pair.run_for(10 * SECOND);
         let theirs = pair.incoming(1);
         assert_eq!(theirs.len(), usize::from(CHANNELS));
-        let Phase::Connected { established, .. } = &pair.sides[0].association.phase else {
+        let Phase::Connected { engine, .. } = &pair.sides[0].association.phase else {
             panic!("not connected");
         };
         let mut value = [0, 13].to_vec();
         value.extend((16 + 2 * CHANNELS).to_be_bytes());
         value.extend(number.to_be_bytes());
         value.extend([0; 4]);
-        value.extend(established.flight.newest().to_be_bytes());
+        value.extend(engine.sent().1.to_be_bytes());
         value.extend((0..CHANNELS).flat_map(|index| (2 * index).to_be_bytes()));
         let request = pair.forge(0, kind::RECONFIG, &value);
         pair.conditions.loss = loss;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Association;
 use crate::sctp::channels::ChannelState;
-use crate::sctp::engine::{Established, Request};
+use crate::sctp::engine::{self, Engine, Request};
 use crate::sctp::error::{ChannelError, FailureReason};
 use crate::sctp::event::Event;
 use crate::sctp::handshake::{Handshake, Ports, Progress, Rto};
@@ -32,7 +32,7 @@ pub(super) enum Phase {
     },
     /// Established, and perhaps about to end.
     Connected {
-        established: Box<Established>,
+        engine: Box<dyn Engine>,
         closing: Option<Closing>,
     },
     /// Closed or failed. A peer that did not hear of it is told again.
@@ -43,7 +43,7 @@ impl Phase {
     /// Streams that the peer has not reset, although we want it to.
     pub(super) fn dead(&self) -> Option<&HashSet<u16>> {
         match self {
-            Phase::Connected { established, .. } => Some(&established.dead),
+            Phase::Connected { engine, .. } => Some(engine.dead()),
             _ => None,
         }
     }
@@ -116,20 +116,14 @@ impl Association {
                     self.stats.counters.wrong_port += 1;
                 }
             }
-            Phase::Connected { established, .. } => {
-                if !is_for(established.ports(), header) {
+            Phase::Connected { engine, .. } => {
+                if !is_for(engine.ports(), header) {
                     self.stats.counters.wrong_port += 1;
                     return;
                 }
                 let counters = &mut self.stats.counters;
-                let request = established.handle_packet(
-                    now,
-                    header,
-                    packet,
-                    self.unread,
-                    counters,
-                    &mut self.out,
-                );
+                let request =
+                    engine.handle_packet(now, header, packet, self.unread, counters, &mut self.out);
                 if let Some(request) = request {
                     // What came before it in this packet comes first.
                     self.handle_engine_events();
@@ -148,7 +142,7 @@ impl Association {
     }
 
     /// A packet while the handshake runs. What is bundled behind the chunk that completes it
-    /// belongs to the established association (RFC 9260 §5.1).
+    /// belongs to the engine association (RFC 9260 §5.1).
     fn accept_handshake_packet(&mut self, now: Instant, header: Header, packet: Bytes) {
         if !checksum_is_valid(&packet) {
             self.stats.counters.malformed += 1;
@@ -199,13 +193,13 @@ impl Association {
         let Phase::Connecting { handshake, .. } = phase else {
             return;
         };
-        let Some(established) = Established::new(&self.config, *handshake) else {
+        let Some(engine) = engine::establish(&self.config, *handshake) else {
             return self.end(None, Some(FailureReason::Setup));
         };
-        tracing::debug!("SCTP association established");
-        let streams = established.outbound_streams();
+        tracing::debug!("SCTP association engine");
+        let streams = engine.outbound_streams();
         self.phase = Phase::Connected {
-            established: Box::new(established),
+            engine,
             closing: None,
         };
         self.events.push_back(Event::Connected);
@@ -219,9 +213,9 @@ impl Association {
         self.handle_engine_events();
     }
 
-    /// A channel of ours meets the established association.
+    /// A channel of ours meets the engine association.
     pub(super) fn begin_channel(&mut self, id: ChannelId) {
-        let Phase::Connected { established, .. } = &mut self.phase else {
+        let Phase::Connected { engine, .. } = &mut self.phase else {
             return;
         };
         let Some(channel) = self.channels.get_mut(id) else {
@@ -232,12 +226,12 @@ impl Association {
             self.events.push_back(Event::ChannelOpen(id));
             // So that a reset by the peer is answered even if nobody has sent anything.
             if let Some(stream) = channel.stream {
-                established.engine.begin(stream);
+                engine.begin(stream);
             }
         }
         if channel.has_queued() {
             self.scheduler.add(id, &mut channel.turn);
-            established.wake();
+            engine.wake();
         }
         if let Some(stream) = channel.stream {
             self.adopt_orphans(id, stream);
@@ -255,18 +249,14 @@ impl Association {
             }
             Request::Shutdown => {
                 let deadline = now + self.config.close_timeout;
-                if let Phase::Connected {
-                    established,
-                    closing,
-                } = &mut self.phase
-                {
+                if let Phase::Connected { engine, closing } = &mut self.phase {
                     closing
                         .get_or_insert(Closing {
                             deadline,
                             by_peer: true,
                         })
                         .by_peer = true;
-                    established.wake_now();
+                    engine.wake_now();
                 }
             }
             Request::ShutdownComplete => {
@@ -296,23 +286,20 @@ impl Association {
             } if now >= closing.deadline => {
                 self.finish_close();
             }
-            Phase::Connected { established, .. } => established.handle_timeout(now),
+            Phase::Connected { engine, .. } => engine.handle_timeout(now),
         }
     }
 
     pub(super) fn begin_close(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::New { .. } | Phase::Connecting { .. } => self.end_by_abort(),
-            Phase::Connected {
-                established,
-                closing,
-            } => {
+            Phase::Connected { engine, closing } => {
                 let deadline = now + self.config.close_timeout;
                 closing.get_or_insert(Closing {
                     deadline,
                     by_peer: false,
                 });
-                established.wake_now();
+                engine.wake_now();
             }
             Phase::Ended { .. } => {}
         }
@@ -322,12 +309,9 @@ impl Association {
     pub(super) fn finish_close(&mut self) {
         let farewell = match &self.phase {
             Phase::Connected {
-                established,
+                engine,
                 closing: Some(Closing { by_peer: true, .. }),
-            } => established
-                .packet()
-                .chunk(kind::SHUTDOWN_ACK, 0, &[])
-                .finish(),
+            } => engine.packet().chunk(kind::SHUTDOWN_ACK, 0, &[]).finish(),
             _ => return self.end_by_abort(),
         };
         self.end(Some(farewell), None);
@@ -353,7 +337,7 @@ impl Association {
     /// An ABORT of our own making: sctp-proto has no call for it.
     fn abort_packet(&self, code: u16) -> Option<Bytes> {
         match &self.phase {
-            Phase::Connected { established, .. } => Some(established.abort_packet(code)),
+            Phase::Connected { engine, .. } => Some(engine.abort_packet(code)),
             Phase::Connecting { handshake, .. } => handshake.peer().map(|peer| {
                 let cause = packet::error_cause(code, &[]);
                 handshake

@@ -195,14 +195,14 @@ impl Association {
             });
         }
         channel.queue_message(now, message);
-        if let Phase::Connected { established, .. } = &mut self.phase
+        if let Phase::Connected { engine, .. } = &mut self.phase
             && !channel.blocked
         {
             self.scheduler.add(id, &mut channel.turn);
             if channel.is_fleeting() {
-                established.wake_now();
+                engine.wake_now();
             } else {
-                established.wake();
+                engine.wake();
             }
         }
         Ok(())
@@ -259,8 +259,8 @@ impl Association {
     /// stands.
     pub fn max_channels(&self) -> Option<u16> {
         match &self.phase {
-            Phase::Connected { established, .. } => {
-                Some(established.outbound_streams().min(self.config.max_channels))
+            Phase::Connected { engine, .. } => {
+                Some(engine.outbound_streams().min(self.config.max_channels))
             }
             _ => None,
         }
@@ -281,9 +281,9 @@ impl Association {
             ChannelState::Connecting | ChannelState::Open => {
                 channel.state = ChannelState::Closing;
                 self.events.push_back(Event::ChannelClosing(id));
-                if let Phase::Connected { established, .. } = &mut self.phase {
+                if let Phase::Connected { engine, .. } = &mut self.phase {
                     self.draining.push(id);
-                    established.wake_now();
+                    engine.wake_now();
                 } else {
                     self.channel_closed(id, None);
                 }
@@ -299,8 +299,8 @@ impl Association {
     /// [`rto_max`](Config::rto_max) (RFC 9260 §6.3.3). Harmless when nothing was lost.
     pub fn path_restored(&mut self, now: Instant) {
         let now = self.clock.advance(now);
-        if let Phase::Connected { established, .. } = &mut self.phase {
-            established.retransmit_now(now);
+        if let Phase::Connected { engine, .. } = &mut self.phase {
+            engine.retransmit_now(now);
         }
     }
 
@@ -328,16 +328,8 @@ impl Association {
             .iter()
             .map(|&id| self.buffered_amount(id))
             .sum::<usize>();
-        if let Phase::Connected { established, .. } = &self.phase {
-            let flight = &established.flight;
-            stats.in_flight_bytes = flight.bytes();
-            stats.in_flight_chunks = flight.chunks();
-            stats.send_limit = flight.path.limit().bytes as usize;
-            stats.rtt = flight.path.smoothed_rtt();
-            stats.min_rtt = flight.path.min_rtt();
-            stats.delivery_rate = flight.path.delivery_rate();
-            stats.retransmitted_chunks = flight.retransmissions();
-            (stats.timeouts, stats.fast_retransmits) = established.engine.losses();
+        if let Phase::Connected { engine, .. } = &self.phase {
+            engine.report(&mut stats);
         }
         stats
     }
@@ -365,7 +357,7 @@ impl Association {
 
     fn stream_limit(&self) -> u16 {
         match &self.phase {
-            Phase::Connected { established, .. } => established.outbound_streams(),
+            Phase::Connected { engine, .. } => engine.outbound_streams(),
             _ => u16::MAX,
         }
     }
@@ -427,11 +419,8 @@ impl Machine for Association {
                 handshake,
                 deadline,
             } => earlier(handshake.poll_timeout(), Some(*deadline)),
-            Phase::Connected {
-                established,
-                closing,
-            } => earlier(
-                established.poll_timeout(self.clock.last()),
+            Phase::Connected { engine, closing } => earlier(
+                engine.poll_timeout(self.clock.last()),
                 closing.as_ref().map(|closing| closing.deadline),
             ),
         }

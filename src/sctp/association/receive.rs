@@ -4,17 +4,15 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sctp_proto::{
-    AssociationError, Event as EngineEvent, PayloadProtocolIdentifier as Ppid, StreamEvent,
-};
 
 use super::Association;
 use super::life::Phase;
 use crate::sctp::channels::{Channel, ChannelState, MAX_STREAM, MESSAGE_OVERHEAD};
+use crate::sctp::engine::EngineEvent;
 use crate::sctp::error::{ChannelError, FailureReason};
 use crate::sctp::event::Event;
 use crate::sctp::id::ChannelId;
-use crate::sctp::message::Message;
+use crate::sctp::message::{Message, Ppid};
 use crate::sctp::wire::dcep::{Dcep, Open};
 
 /// Messages on streams that no channel was opened on yet: of a negotiated channel that our side
@@ -69,9 +67,9 @@ impl Orphans {
 
 impl Association {
     pub(super) fn handle_engine_events(&mut self) {
-        while let Phase::Connected { established, .. } = &mut self.phase {
-            let Some(event) = established.engine.poll_event() else {
-                if established.is_exhausted() && self.backlog.is_empty() {
+        while let Phase::Connected { engine, .. } = &mut self.phase {
+            let Some(event) = engine.poll_event() else {
+                if engine.is_exhausted() && self.backlog.is_empty() {
                     self.fail(FailureReason::ReceiveBufferExhausted);
                 } else if self.has_room()
                     && let Some(stream) = self.backlog.pop_front()
@@ -82,19 +80,11 @@ impl Association {
                 return;
             };
             match event {
-                EngineEvent::Stream(StreamEvent::Readable { id }) => self.read(id),
-                EngineEvent::Stream(StreamEvent::Finished { id }) => self.reset_by_peer(id),
-                EngineEvent::Stream(StreamEvent::ResetComplete { id }) => self.reset_complete(id),
-                EngineEvent::Stream(StreamEvent::ResetFailed { id, .. }) => self.reset_failed(id),
-                EngineEvent::AssociationLost { reason }
-                | EngineEvent::HandshakeFailed { reason } => self.fail(match reason {
-                    AssociationError::ReceiveBufferExhausted => {
-                        FailureReason::ReceiveBufferExhausted
-                    }
-                    // An ABORT never reaches sctp-proto; so it gave up because of what it read.
-                    _ => FailureReason::ProtocolViolation,
-                }),
-                _ => {}
+                EngineEvent::Readable(id) => self.read(id),
+                EngineEvent::ResetByPeer(id) => self.reset_by_peer(id),
+                EngineEvent::ResetComplete(id) => self.reset_complete(id),
+                EngineEvent::ResetFailed(id) => self.reset_failed(id),
+                EngineEvent::Lost(reason) => self.fail(reason),
             }
         }
     }
@@ -102,10 +92,10 @@ impl Association {
     /// Takes the messages of a stream, as long as there is room for them.
     fn read(&mut self, stream: u16) {
         while self.has_room() {
-            let Phase::Connected { established, .. } = &mut self.phase else {
+            let Phase::Connected { engine, .. } = &mut self.phase else {
                 return;
             };
-            let Some((ppid, contents)) = established.read(stream) else {
+            let Some((ppid, contents)) = engine.read(stream) else {
                 return;
             };
             self.dispatch(stream, ppid, contents);
@@ -126,16 +116,16 @@ impl Association {
         if !self.backlog.is_empty() && self.has_room() {
             self.handle_engine_events();
         }
-        if let Phase::Connected { established, .. } = &mut self.phase {
-            established.handle_read(now, self.unread);
+        if let Phase::Connected { engine, .. } = &mut self.phase {
+            engine.handle_read(now, self.unread);
         }
     }
 
     /// Takes all that is whole, before sctp-proto goes: it is at most what its buffer holds.
     pub(super) fn read_everything(&mut self) {
         while let Some(stream) = self.backlog.pop_front() {
-            while let Phase::Connected { established, .. } = &mut self.phase {
-                let Some((ppid, contents)) = established.read(stream) else {
+            while let Phase::Connected { engine, .. } = &mut self.phase {
+                let Some((ppid, contents)) = engine.read(stream) else {
                     break;
                 };
                 self.dispatch(stream, ppid, contents);
@@ -230,11 +220,7 @@ impl Association {
     }
 
     fn accept_channel(&mut self, stream: u16, open: Open) {
-        let Phase::Connected {
-            established,
-            closing,
-        } = &mut self.phase
-        else {
+        let Phase::Connected { engine, closing } = &mut self.phase else {
             return;
         };
         let names = open.label.len() + open.options.protocol.len();
@@ -249,8 +235,8 @@ impl Association {
             || self.incoming_names + names > MAX_INCOMING_NAMES
         {
             self.stats.counters.channels_refused += 1;
-            established.dead.insert(stream);
-            established.wake_now();
+            engine.kill(stream);
+            engine.wake_now();
             self.refused.insert(stream);
             self.unread -= self.orphans.discard(stream);
             return;
@@ -260,7 +246,7 @@ impl Association {
         channel.set_open();
         channel.queue_dcep(Dcep::encode_ack());
         // Our reset of the last channel on this stream may be unanswered still.
-        channel.blocked = !established.engine.is_writable(stream);
+        channel.blocked = !engine.is_writable(stream);
         let Ok(id) = self.channels.insert(channel) else {
             return;
         };
@@ -271,7 +257,7 @@ impl Association {
             && !channel.blocked
         {
             self.scheduler.add(id, &mut channel.turn);
-            established.wake_now();
+            engine.wake_now();
         }
         self.adopt_orphans(id, stream);
     }
@@ -287,8 +273,8 @@ impl Association {
     /// The peer reset its side and everything before that was read; our side is reset in answer
     /// (RFC 8831 §6.7).
     fn reset_by_peer(&mut self, stream: u16) {
-        if let Phase::Connected { established, .. } = &mut self.phase {
-            established.dead.remove(&stream);
+        if let Phase::Connected { engine, .. } = &mut self.phase {
+            engine.revive(stream);
         }
         // sctp-proto resets our side by itself.
         self.refused.remove(&stream);
@@ -310,12 +296,12 @@ impl Association {
     }
 
     fn reset_complete(&mut self, stream: u16) {
-        let Phase::Connected { established, .. } = &mut self.phase else {
+        let Phase::Connected { engine, .. } = &mut self.phase else {
             return;
         };
-        established.requests.end(stream);
+        engine.end_reset(stream);
         // Others may wait for their turn to be reset.
-        established.wake();
+        engine.wake();
         let Some(id) = self.channels.by_stream(stream) else {
             return;
         };
@@ -331,8 +317,8 @@ impl Association {
 
     fn reset_failed(&mut self, stream: u16) {
         self.quarantined.insert(stream);
-        if let Phase::Connected { established, .. } = &mut self.phase {
-            established.requests.end(stream);
+        if let Phase::Connected { engine, .. } = &mut self.phase {
+            engine.end_reset(stream);
         }
         if let Some(id) = self.channels.by_stream(stream) {
             self.channel_closed(id, Some(ChannelError::ResetFailed));

@@ -6,6 +6,7 @@ use super::Association;
 use super::life::Phase;
 use crate::sctp::channels::ChannelState;
 use crate::sctp::event::Event;
+use crate::sctp::message::Ppid;
 
 /// How many streams are reset at once: for each sctp-proto looks through everything in flight, and
 /// through all others.
@@ -17,46 +18,42 @@ const MAX_ROUNDS: u32 = 10;
 impl Association {
     /// Makes packets, if it is time to.
     pub(super) fn transmit(&mut self, now: Instant) {
-        let Phase::Connected { established, .. } = &mut self.phase else {
+        let Phase::Connected { engine, .. } = &mut self.phase else {
             return;
         };
-        if !established.is_due(now) {
+        if !engine.is_due(now) {
             return;
         }
-        established.permit(now);
+        engine.permit(now);
         let mut ahead = 1;
         for _ in 0..MAX_ROUNDS {
             self.reset_streams();
             self.feed(now, ahead);
             let more = !self.scheduler.is_empty();
-            let Phase::Connected {
-                established,
-                closing,
-            } = &mut self.phase
-            else {
+            let Phase::Connected { engine, closing } = &mut self.phase else {
                 return;
             };
-            established.transmit(now, self.unread, more, &mut self.out);
-            if closing.is_some() && !more && established.engine.outstanding() == 0 {
+            engine.transmit(now, self.unread, more, &mut self.out);
+            if closing.is_some() && !more && engine.outstanding() == 0 {
                 return self.finish_close();
             }
             // Held back by congestion control, by the peer or by our own limit: the next
             // acknowledgement goes on.
             ahead *= 2;
-            let (bytes, chunks) = established.room(ahead);
-            if !more || established.pending() > 0 || bytes == 0 || chunks == 0 {
+            let (bytes, chunks) = engine.room(ahead);
+            if !more || engine.pending() > 0 || bytes == 0 || chunks == 0 {
                 return;
             }
-            established.wake_now();
+            engine.wake_now();
         }
     }
 
     /// Gives sctp-proto what it is about to send, and a little more.
     fn feed(&mut self, now: Instant, ahead: usize) {
-        let Phase::Connected { established, .. } = &mut self.phase else {
+        let Phase::Connected { engine, .. } = &mut self.phase else {
             return;
         };
-        let (mut bytes, mut chunks) = established.room(ahead);
+        let (mut bytes, mut chunks) = engine.room(ahead);
         let max_payload = self.config.max_payload() as usize;
         let limit = self.config.send_queue_limit;
         while bytes > 0 && chunks > 0 {
@@ -70,13 +67,9 @@ impl Association {
             while let (Some(queued), Some(stream)) = (channel.front(), channel.stream) {
                 let expired = queued.deadline.is_some_and(|deadline| deadline < now);
                 if !expired {
-                    let delivery = channel.delivery(now, queued);
+                    let delivery = channel.delivery(queued);
                     let (ppid, contents) = (queued.ppid, queued.contents.clone());
-                    if established
-                        .engine
-                        .write(stream, ppid, contents, delivery)
-                        .is_err()
-                    {
+                    if engine.write(now, stream, ppid, contents, delivery).is_err() {
                         channel.blocked = true;
                         break;
                     }
@@ -97,7 +90,7 @@ impl Association {
                 let size = queued.contents.len();
                 bytes = bytes.saturating_sub(size);
                 chunks = chunks.saturating_sub(size.div_ceil(max_payload));
-                if queued.ppid != sctp_proto::PayloadProtocolIdentifier::Dcep {
+                if queued.ppid != Ppid::Dcep {
                     self.stats.messages_sent += 1;
                     self.stats.bytes_sent += queued.size as u64;
                 }
@@ -115,7 +108,7 @@ impl Association {
     /// Resets the streams of channels that are closing and have nothing left under way, and those
     /// on which a channel was refused.
     fn reset_streams(&mut self) {
-        let Phase::Connected { established, .. } = &mut self.phase else {
+        let Phase::Connected { engine, .. } = &mut self.phase else {
             return;
         };
         let channels = &mut self.channels;
@@ -126,22 +119,21 @@ impl Association {
             let Some(stream) = channel.stream else {
                 return false;
             };
-            let drained = !channel.has_queued() && established.engine.buffered(stream) == 0;
-            if !drained || established.requests.resetting().len() >= MAX_RESETTING {
+            let drained = !channel.has_queued() && engine.buffered(stream) == 0;
+            if !drained || engine.resetting() >= MAX_RESETTING {
                 return true;
             }
-            established.reset(stream);
+            engine.reset(stream);
             false
         });
-        while established.requests.resetting().len() < MAX_RESETTING {
+        while engine.resetting() < MAX_RESETTING {
             // Refused again while the last reset is under way: that is another one.
-            let resetting = established.requests.resetting();
             let mut refused = self.refused.iter().copied();
-            let Some(stream) = refused.find(|stream| !resetting.contains(stream)) else {
+            let Some(stream) = refused.find(|&stream| !engine.is_resetting(stream)) else {
                 break;
             };
             self.refused.remove(&stream);
-            established.reset(stream);
+            engine.reset(stream);
         }
     }
 }

@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sctp_proto::{PayloadProtocolIdentifier as Ppid, ReliabilityType};
 
 use super::scheduler::Turn;
 use crate::sctp::config::{ChannelOptions, Priority};
-use crate::sctp::engine::{Delivery, MAX_PAUSE};
-use crate::sctp::message::Message;
+use crate::sctp::engine::{Delivery, MAX_PAUSE, Reliability};
+use crate::sctp::message::{Message, Ppid};
 
 /// What a message costs in memory besides its contents, in queue and inbox: without it, empty
 /// messages would be free and their number without bound.
@@ -264,27 +263,17 @@ impl Channel {
     }
 
     /// How the next message is to be delivered.
-    pub(in crate::sctp) fn delivery(&self, now: Instant, queued: &Queued) -> Delivery {
-        let (reliability, limit) = match (self.options.max_retransmits, queued.deadline) {
-            (Some(retransmits), _) => (ReliabilityType::Rexmit, retransmits.into()),
-            (None, Some(deadline)) => {
-                let left = deadline.saturating_duration_since(now);
-                // sctp-proto counts from its next transmission, which is now, and with 0 would
-                // abandon the message before it was ever sent.
-                let millis = left.as_micros().div_ceil(1000).max(1);
-                (
-                    ReliabilityType::Timed,
-                    u32::try_from(millis).unwrap_or(u32::MAX),
-                )
-            }
-            (None, None) => (ReliabilityType::Reliable, 0),
+    pub(in crate::sctp) fn delivery(&self, queued: &Queued) -> Delivery {
+        let reliability = match (self.options.max_retransmits, queued.deadline) {
+            (Some(retransmits), _) => Reliability::Retransmissions(retransmits.into()),
+            (None, Some(deadline)) => Reliability::Until(deadline),
+            (None, None) => Reliability::Full,
         };
-        // RFC 8832 §6: in order until the peer has acknowledged the OPEN.
-        let ordered = self.options.ordered || !self.opened;
         Delivery {
-            ordered,
+            // RFC 8832 §6: in order until the peer has acknowledged the OPEN.
+            ordered: self.options.ordered || !self.opened,
             reliability,
-            limit,
+            weight: self.options.priority.weight(),
         }
     }
 

@@ -64,35 +64,16 @@ fn messages_stay_behind_the_open_until_the_peer_knows_the_channel() {
     let mut channel = channel(options);
     let now = epoch();
     channel.queue_message(now, Message::text("x"));
-    let later = now + Duration::from_millis(40);
-    let delivery = channel.delivery(later, channel.front().unwrap());
+    let delivery = channel.delivery(channel.front().unwrap());
     assert_eq!(
         delivery,
         Delivery {
             ordered: true,
-            reliability: ReliabilityType::Timed,
             // And the millisecond that is its last.
-            limit: 61
+            reliability: Reliability::Until(now + Duration::from_millis(101)),
+            weight: 256,
         }
     );
     channel.set_open();
-    assert!(!channel.delivery(later, channel.front().unwrap()).ordered);
-}
-
-/// sctp-proto never sends what has 0 milliseconds left.
-#[test]
-fn a_message_that_may_still_be_sent_has_a_millisecond_left() {
-    let options = ChannelOptions {
-        max_packet_lifetime: Some(0),
-        ..Default::default()
-    };
-    let mut channel = channel(options);
-    let now = epoch();
-    channel.queue_message(now, Message::text("x"));
-    for micros in [0, 1, 999, 1000] {
-        let later = now + Duration::from_micros(micros);
-        let queued = channel.front().unwrap();
-        assert!(queued.deadline >= Some(later));
-        assert_eq!(channel.delivery(later, queued).limit, 1);
-    }
+    assert!(!channel.delivery(channel.front().unwrap()).ordered);
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::path::{Amount, Path};
+use crate::sctp::engine::path::{Amount, Path};
 use crate::sctp::wire::packet::tsn_before;
 
 /// The most TSNs that can be skipped without being sent; our own sender skips one at a time.

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
+use crate::sctp::engine::control::Control;
 use crate::sctp::stats::Counters;
 use crate::sctp::wire::packet::parameter::{OUTGOING_RESET, RECONFIG_RESPONSE};
 use crate::sctp::wire::packet::{
@@ -22,14 +23,6 @@ pub(in crate::sctp) struct Sorted {
     pub(in crate::sctp) pass: Option<Bytes>,
     /// What is handled here, in order.
     pub(in crate::sctp) control: Vec<Control>,
-}
-
-/// A chunk that is handled here.
-#[derive(Debug)]
-pub(in crate::sctp) struct Control {
-    pub(in crate::sctp) kind: u8,
-    pub(in crate::sctp) flags: u8,
-    pub(in crate::sctp) value: Bytes,
 }
 
 /// Takes a packet apart. `dead` are streams of which nobody reads any more; `closed` says that the

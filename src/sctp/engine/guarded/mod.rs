@@ -3,16 +3,17 @@
 //! - `proto.rs`: sctp-proto, reduced to the calls that are used;
 //! - `inbound.rs`, `held.rs`: what comes, before sctp-proto sees it;
 //! - `outbound.rs`, `requests.rs`: what leaves, after sctp-proto has made it;
-//! - `flight.rs`, `path.rs`: what is on its way, and what the path holds;
+//! - `flight.rs`: what is on its way;
+//! - `api.rs`: all of it as an engine;
 //! - this file: what comes from the peer, and what the peer is told of our window;
 //! - `send.rs`: when sctp-proto is asked to send, how much it is given, and how much of that may
 //!   leave.
 
+mod api;
 mod flight;
 mod held;
 mod inbound;
 mod outbound;
-mod path;
 mod proto;
 mod requests;
 mod send;
@@ -23,21 +24,20 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use sctp_proto::PayloadProtocolIdentifier as Ppid;
 
 use self::flight::Flight;
 use self::held::Held;
-use self::inbound::{Control, Sorted};
+use self::inbound::Sorted;
 use self::outbound::Contents;
-use self::proto::Engine;
+use self::proto::Proto;
 use self::requests::Requests;
 use crate::sctp::config::Config;
+use crate::sctp::engine::control;
 use crate::sctp::engine::interface::Request;
-use crate::sctp::handshake::{Handshake, Ports, Progress};
+use crate::sctp::handshake::Handshake;
+use crate::sctp::message::Ppid;
 use crate::sctp::stats::Counters;
-use crate::sctp::wire::packet::{
-    self, Chunks, Header, cause, first_cause, kind, tsn_before, u16_at, u32_at,
-};
+use crate::sctp::wire::packet::{self, Chunks, Header, kind, tsn_before, u16_at, u32_at};
 use crate::timer::earlier;
 
 /// How many timers sctp-proto has; which of them is next it does not say.
@@ -45,8 +45,8 @@ const ENGINE_TIMERS: usize = 6;
 
 /// An association that stands.
 #[derive(Debug)]
-pub(in crate::sctp) struct Established {
-    pub(in crate::sctp) engine: Engine,
+pub(in crate::sctp) struct Guarded {
+    pub(in crate::sctp) proto: Proto,
     pub(in crate::sctp) flight: Flight,
     handshake: Handshake,
     /// Streams of which nobody reads any more, until the peer has reset them.
@@ -87,12 +87,12 @@ pub(in crate::sctp) struct Established {
     contents: Contents,
 }
 
-impl Established {
-    pub(in crate::sctp) fn new(config: &Config, handshake: Handshake) -> Option<Established> {
+impl Guarded {
+    pub(in crate::sctp) fn new(config: &Config, handshake: Handshake) -> Option<Guarded> {
         let peer = handshake.peer()?;
-        let engine = Engine::new(config, handshake.ports(), handshake.local(), peer)?;
-        Some(Established {
-            engine,
+        let proto = Proto::new(config, handshake.ports(), handshake.local(), peer)?;
+        Some(Guarded {
+            proto,
             flight: Flight::new(handshake.local().initial_tsn),
             dead: HashSet::new(),
             requests: Requests::new(config.packet_size()),
@@ -120,19 +120,6 @@ impl Established {
         })
     }
 
-    /// How many streams we may use: RFC 9260 §5.1.1.
-    pub(in crate::sctp) fn outbound_streams(&self) -> u16 {
-        let peer = self
-            .handshake
-            .peer()
-            .map_or(u16::MAX, |peer| peer.inbound_streams);
-        peer.min(self.handshake.local().outbound_streams)
-    }
-
-    pub(in crate::sctp) fn ports(&self) -> Ports {
-        self.handshake.ports()
-    }
-
     /// A packet with the verification tag of the peer, without chunks.
     pub(in crate::sctp) fn packet(&self) -> packet::Builder {
         let tag = self.handshake.peer().map_or(0, |peer| peer.initiate_tag);
@@ -154,7 +141,7 @@ impl Established {
         let Sorted { pass, control } = inbound::sort(packet, &self.dead, closed, counters);
         let mut request = None;
         for chunk in control {
-            let asked = self.handle_control(now, header, chunk, counters, out);
+            let asked = control::handle(&mut self.handshake, now, header, &chunk, counters, out);
             request = request.or(asked);
         }
         let Some(packet) = pass else { return request };
@@ -162,7 +149,7 @@ impl Established {
             counters.wrong_tag += 1;
             return request;
         }
-        let Some(mut event) = self.engine.check(now, packet.clone()) else {
+        let Some(mut event) = self.proto.check(now, packet.clone()) else {
             counters.malformed += 1;
             return request;
         };
@@ -184,12 +171,12 @@ impl Established {
             if next {
                 out.extend(self.requests.part(self.packet()));
             }
-            let Some(translated) = self.engine.check(now, packet) else {
+            let Some(translated) = self.proto.check(now, packet) else {
                 return request;
             };
             event = translated;
         }
-        self.engine.handle(event);
+        self.proto.handle(event);
         self.dirty = true;
         request
     }
@@ -197,14 +184,14 @@ impl Established {
     /// Resets a stream, of which nobody will read any more.
     pub(in crate::sctp) fn reset(&mut self, stream: u16) {
         self.dead.insert(stream);
-        if self.engine.reset(stream) {
+        if self.proto.reset(stream) {
             self.requests.begin(stream);
         }
     }
 
     /// The next complete message of a stream.
     pub(in crate::sctp) fn read(&mut self, stream: u16) -> Option<(Ppid, Bytes)> {
-        let received = self.engine.read(stream)?;
+        let received = self.proto.read(stream)?;
         self.held.on_read(received.chunks);
         Some((received.ppid, received.contents))
     }
@@ -254,83 +241,25 @@ impl Established {
         true
     }
 
-    fn handle_control(
-        &mut self,
-        now: Instant,
-        header: Header,
-        chunk: Control,
-        counters: &mut Counters,
-        out: &mut VecDeque<Bytes>,
-    ) -> Option<Request> {
-        let local = self.handshake.local().initiate_tag;
-        let progress = match chunk.kind {
-            // §8.5.1 A.
-            kind::INIT if header.verification_tag == 0 => {
-                self.handshake.handle_init(now, &chunk.value, out)
-            }
-            // Its tag is that of the cookie.
-            kind::COOKIE_ECHO => self
-                .handshake
-                .handle_cookie_echo(now, header, &chunk.value, out),
-            kind::ABORT if self.handshake.may_end(header, chunk.flags) => {
-                return Some(Request::Abort(first_cause(&chunk.value)));
-            }
-            kind::SHUTDOWN_COMPLETE if self.handshake.may_end(header, chunk.flags) => {
-                return Some(Request::ShutdownComplete);
-            }
-            _ if header.verification_tag != local => {
-                counters.wrong_tag += 1;
-                return None;
-            }
-            kind::SHUTDOWN => return Some(Request::Shutdown),
-            kind::ERROR => {
-                counters.peer_errors += 1;
-                return None;
-            }
-            // A late INIT ACK or COOKIE ACK (§5.2.3, §5.2.5); a SHUTDOWN ACK unasked.
-            _ => Progress::Ignored,
-        };
-        match progress {
-            Progress::Restarted => Some(Request::Restarted),
-            Progress::None | Progress::Established(_) => None,
-            Progress::Ignored => {
-                counters.unexpected += 1;
-                None
-            }
-        }
-    }
-
-    /// The error cause for an ABORT of ours.
-    pub(in crate::sctp) fn abort_packet(&self, code: u16) -> Bytes {
-        let info: &[u8] = if code == cause::USER_INITIATED_ABORT {
-            b"closed"
-        } else {
-            b""
-        };
-        self.packet()
-            .chunk(kind::ABORT, 0, &packet::error_cause(code, info))
-            .finish()
-    }
-
     pub(in crate::sctp) fn poll_timeout(&self, now: Option<Instant>) -> Option<Instant> {
         let pause = match (self.dirty || self.paced, now) {
             (true, Some(now)) if !self.is_due(now) => self.pause_end(),
             _ => None,
         };
-        earlier(self.engine.poll_timeout(), pause)
+        earlier(self.proto.poll_timeout(), pause)
     }
 
     pub(in crate::sctp) fn handle_timeout(&mut self, now: Instant) {
-        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+        if self.proto.poll_timeout().is_some_and(|due| due <= now) {
             self.expire(now);
         }
     }
 
     /// Timers of the engine have run out; `true` if data is to be sent again.
     fn expire(&mut self, now: Instant) -> bool {
-        let before = self.engine.losses().0;
-        self.engine.handle_timeout(now);
-        let lost = self.engine.losses().0 > before;
+        let before = self.proto.losses().0;
+        self.proto.handle_timeout(now);
+        let lost = self.proto.losses().0 > before;
         if lost {
             self.recovery = Some(self.flight.newest());
             self.backed_off = true;
@@ -348,7 +277,7 @@ impl Established {
             return;
         }
         for _ in 0..ENGINE_TIMERS {
-            let Some(due) = self.engine.poll_timeout() else {
+            let Some(due) = self.proto.poll_timeout() else {
                 return;
             };
             if self.expire(due.max(now)) {
@@ -379,10 +308,10 @@ impl Established {
         let packet = packet::Builder::new(header)
             .chunk(kind, flags, value)
             .finish();
-        let Some(event) = self.engine.check(now, packet) else {
+        let Some(event) = self.proto.check(now, packet) else {
             return false;
         };
-        self.engine.handle(event);
+        self.proto.handle(event);
         true
     }
 

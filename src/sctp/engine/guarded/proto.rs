@@ -6,35 +6,46 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sctp_proto::{
-    AssociationEvent, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
-    PayloadProtocolIdentifier as Ppid, TransportConfig,
+    AssociationError, AssociationEvent, ClientConfig, DatagramEvent, Endpoint, EndpointConfig,
+    Event, Payload, PayloadProtocolIdentifier, ReliabilityType, StreamEvent, TransportConfig,
 };
 
 use crate::sctp::config::Config;
-use crate::sctp::engine::interface::{Blocked, Delivery, Received};
+use crate::sctp::engine::interface::{Blocked, Delivery, EngineEvent, Reliability};
+use crate::sctp::error::FailureReason;
 use crate::sctp::handshake::Ports;
+use crate::sctp::message::Ppid;
 use crate::sctp::wire::init::Parameters;
 
 /// sctp-proto wants an address for each association; below us there is only one peer.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 
+/// A complete message from the peer.
+#[derive(Debug)]
+pub(in crate::sctp) struct Received {
+    pub(in crate::sctp) ppid: Ppid,
+    pub(in crate::sctp) contents: Bytes,
+    /// In how many DATA chunks it came.
+    pub(in crate::sctp) chunks: usize,
+}
+
 /// An established association.
-pub(in crate::sctp) struct Engine {
+pub(in crate::sctp) struct Proto {
     endpoint: Endpoint,
     association: sctp_proto::Association,
     /// Streams with data that the peer has not acknowledged.
     active: Vec<u16>,
 }
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for Proto {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
+        f.debug_struct("Proto")
             .field("active", &self.active)
             .finish_non_exhaustive()
     }
 }
 
-impl Engine {
+impl Proto {
     /// Takes up the association that the handshake agreed on: what sctp-proto calls SNAP, an
     /// exchange of INITs by other means. `None` if sctp-proto does not take it.
     pub(in crate::sctp) fn new(
@@ -42,7 +53,7 @@ impl Engine {
         ports: Ports,
         local: &Parameters,
         peer: &Parameters,
-    ) -> Option<Engine> {
+    ) -> Option<Proto> {
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(60_000);
         let transport = TransportConfig::default()
             .with_local_port(ports.local)
@@ -62,7 +73,7 @@ impl Engine {
         let mut client = ClientConfig::new().with_snap(local.to_init_chunk(), peer.to_init_chunk());
         client.transport = Arc::new(transport);
         let (_, association) = endpoint.connect(client, PEER).ok()?;
-        Some(Engine {
+        Some(Proto {
             endpoint,
             association,
             active: Vec::new(),
@@ -95,8 +106,26 @@ impl Engine {
         self.association.poll_timeout()
     }
 
-    pub(in crate::sctp) fn poll_event(&mut self) -> Option<Event> {
-        self.association.poll()
+    pub(in crate::sctp) fn poll_event(&mut self) -> Option<EngineEvent> {
+        loop {
+            return Some(match self.association.poll()? {
+                Event::Stream(StreamEvent::Readable { id }) => EngineEvent::Readable(id),
+                Event::Stream(StreamEvent::Finished { id }) => EngineEvent::ResetByPeer(id),
+                Event::Stream(StreamEvent::ResetComplete { id }) => EngineEvent::ResetComplete(id),
+                Event::Stream(StreamEvent::ResetFailed { id, .. }) => EngineEvent::ResetFailed(id),
+                Event::AssociationLost { reason } | Event::HandshakeFailed { reason } => {
+                    EngineEvent::Lost(match reason {
+                        AssociationError::ReceiveBufferExhausted => {
+                            FailureReason::ReceiveBufferExhausted
+                        }
+                        // An ABORT never reaches sctp-proto; so it gave up because of what it
+                        // read.
+                        _ => FailureReason::ProtocolViolation,
+                    })
+                }
+                _ => continue,
+            });
+        }
     }
 
     /// All that it can send now. Each call looks at every chunk in flight several times, so one
@@ -121,6 +150,7 @@ impl Engine {
     /// Hands it a message.
     pub(in crate::sctp) fn write(
         &mut self,
+        now: Instant,
         stream: u16,
         ppid: Ppid,
         contents: Bytes,
@@ -131,15 +161,13 @@ impl Engine {
         if !handle.is_writable() {
             return Err(Blocked);
         }
-        let Delivery {
-            ordered,
-            reliability,
-            limit,
-        } = delivery;
+        let (reliability, limit) = limits(now, delivery.reliability);
         handle
-            .set_reliability_params(!ordered, reliability, limit)
+            .set_reliability_params(!delivery.ordered, reliability, limit)
             .map_err(|_| Blocked)?;
-        handle.set_default_payload_type(ppid).map_err(|_| Blocked)?;
+        handle
+            .set_default_payload_type(to_proto(ppid))
+            .map_err(|_| Blocked)?;
         handle.write_chunks(&mut [contents]).map_err(|_| Blocked)?;
         if !self.active.contains(&stream) {
             self.active.push(stream);
@@ -157,7 +185,7 @@ impl Engine {
             .map(|chunk| chunk.bytes)
             .unwrap_or_default();
         Some(Received {
-            ppid: message.ppi,
+            ppid: from_proto(message.ppi),
             contents,
             chunks: message.chunks.len(),
         })
@@ -212,10 +240,48 @@ impl Engine {
     fn ensure(&mut self, stream: u16) -> Result<(), Blocked> {
         if self.association.stream(stream).is_err() {
             self.association
-                .open_stream(stream, Ppid::Binary)
+                .open_stream(stream, to_proto(Ppid::Binary))
                 .map_err(|_| Blocked)?;
         }
         Ok(())
+    }
+}
+
+/// As sctp-proto names it, in retransmissions or milliseconds.
+fn limits(now: Instant, reliability: Reliability) -> (ReliabilityType, u32) {
+    match reliability {
+        Reliability::Full => (ReliabilityType::Reliable, 0),
+        Reliability::Retransmissions(limit) => (ReliabilityType::Rexmit, limit),
+        Reliability::Until(deadline) => {
+            let left = deadline.saturating_duration_since(now);
+            // sctp-proto counts from its next transmission, which is now, and with 0 would abandon
+            // the message before it was ever sent.
+            let millis = left.as_micros().div_ceil(1000).max(1);
+            let millis = u32::try_from(millis).unwrap_or(u32::MAX);
+            (ReliabilityType::Timed, millis)
+        }
+    }
+}
+
+fn to_proto(ppid: Ppid) -> PayloadProtocolIdentifier {
+    match ppid {
+        Ppid::Dcep => PayloadProtocolIdentifier::Dcep,
+        Ppid::String => PayloadProtocolIdentifier::String,
+        Ppid::Binary => PayloadProtocolIdentifier::Binary,
+        Ppid::StringEmpty => PayloadProtocolIdentifier::StringEmpty,
+        Ppid::BinaryEmpty => PayloadProtocolIdentifier::BinaryEmpty,
+        Ppid::Unknown => PayloadProtocolIdentifier::Unknown,
+    }
+}
+
+fn from_proto(ppid: PayloadProtocolIdentifier) -> Ppid {
+    match ppid {
+        PayloadProtocolIdentifier::Dcep => Ppid::Dcep,
+        PayloadProtocolIdentifier::String => Ppid::String,
+        PayloadProtocolIdentifier::Binary => Ppid::Binary,
+        PayloadProtocolIdentifier::StringEmpty => Ppid::StringEmpty,
+        PayloadProtocolIdentifier::BinaryEmpty => Ppid::BinaryEmpty,
+        PayloadProtocolIdentifier::Unknown => Ppid::Unknown,
     }
 }
 

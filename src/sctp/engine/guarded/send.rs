@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::Established;
+use super::Guarded;
 use super::outbound;
 use crate::sctp::wire::packet::kind;
 
@@ -25,7 +25,7 @@ pub(in crate::sctp) const MAX_PAUSE: Duration = Duration::from_millis(5);
 /// looks at all that is in flight, and gives one packet.
 const MAX_REPAIRS: usize = 64;
 
-impl Established {
+impl Guarded {
     /// Whether it is time to send. With much in flight every acknowledgement by itself is not
     /// worth the scans: sctp-proto looks at everything in flight each time.
     pub(in crate::sctp) fn is_due(&self, now: Instant) -> bool {
@@ -80,13 +80,13 @@ impl Established {
             + ahead.saturating_mul(AHEAD_PACKETS * self.packet_size);
         let bytes = target
             .min(self.permitted())
-            .saturating_sub(self.engine.outstanding());
+            .saturating_sub(self.proto.outstanding());
         (bytes, self.limit().1.saturating_sub(self.flight.chunks()))
     }
 
     /// What was given to the association and not sent.
     pub(in crate::sctp) fn pending(&mut self) -> usize {
-        self.engine
+        self.proto
             .outstanding()
             .saturating_sub(self.flight.bytes())
     }
@@ -118,7 +118,7 @@ impl Established {
         let mut contents = std::mem::take(&mut self.contents);
         for _ in 0..MAX_REPAIRS {
             let before = self.flight.retransmissions();
-            for packet in self.engine.transmit(now) {
+            for packet in self.proto.transmit(now) {
                 outbound::look(&packet, &mut contents);
                 for &(tsn, length) in &contents.data {
                     self.flight.on_sent(now, tsn, length);
@@ -185,7 +185,7 @@ impl Established {
     /// hold back what is sent again.
     fn hold_back(&mut self, now: Instant) {
         let permitted = self.permitted();
-        let hold = self.recovery.is_none() && self.engine.outstanding() > permitted;
+        let hold = self.recovery.is_none() && self.proto.outstanding() > permitted;
         if !hold && !self.held_back {
             return;
         }
