@@ -30,10 +30,62 @@ impl Default for Capabilities {
     }
 }
 
+/// What carries the data of an established association.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SctpEngine {
+    /// The crate sctp-proto, behind a guard.
+    #[default]
+    SctpProto,
+    /// An association of our own. Not the default yet.
+    Native,
+}
+
+impl SctpEngine {
+    /// The name in configurations and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SctpEngine::SctpProto => "sctp-proto",
+            SctpEngine::Native => "native",
+        }
+    }
+}
+
+/// How [`SctpEngine::Native`] decides how much may be on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CongestionControl {
+    /// By a model of the path, as BBR: what it delivers, and how long that takes without a queue.
+    #[default]
+    Model,
+    /// CUBIC (RFC 9438), for which a loss with an empty queue is none of congestion.
+    Cubic,
+    /// NewReno, as RFC 9260 §7.2 has it: for comparison.
+    NewReno,
+}
+
+impl CongestionControl {
+    /// The name in configurations and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CongestionControl::Model => "model",
+            CongestionControl::Cubic => "cubic",
+            CongestionControl::NewReno => "new-reno",
+        }
+    }
+}
+
 /// The knobs of an [`Association`](super::Association).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
+    /// What carries the data. Default: [`SctpEngine::SctpProto`].
+    pub sctp_engine: SctpEngine,
+    /// How the native engine avoids congestion; sctp-proto has NewReno always. Default:
+    /// [`CongestionControl::Model`].
+    pub congestion_control: CongestionControl,
     /// Our SCTP port, the `a=sctp-port` of our description. Default: 5000.
     pub local_port: u16,
     /// The largest message in bytes that we take, and that we send even to a peer that takes more.
@@ -72,6 +124,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
+            sctp_engine: SctpEngine::default(),
+            congestion_control: CongestionControl::default(),
             local_port: 5000,
             max_message_size: 262_144,
             receive_window: 2 << 20,

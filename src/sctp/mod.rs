@@ -82,7 +82,7 @@ mod wire;
 
 pub use association::Association;
 pub use channels::{ChannelInfo, ChannelState, MESSAGE_OVERHEAD};
-pub use config::{Capabilities, ChannelOptions, Config, Priority};
+pub use config::{Capabilities, ChannelOptions, Config, CongestionControl, Priority, SctpEngine};
 pub use error::{ChannelError, FailureReason, OpenError, SendError};
 pub use event::Event;
 pub use id::ChannelId;

@@ -1,5 +1,6 @@
 //! Two associations on virtual time over a small simulated link.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
@@ -7,9 +8,42 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::wire::packet;
-use super::{Association, ChannelId, ChannelOptions, Config, Event, Message, SendError};
+use super::{
+    Association, ChannelId, ChannelOptions, Config, Event, Message, SctpEngine, SendError,
+};
 use crate::machine::Machine;
 use crate::random::Random;
+
+thread_local! {
+    /// What the test of this thread runs on, if it says so.
+    static ENGINE: Cell<Option<SctpEngine>> = const { Cell::new(None) };
+}
+
+/// Runs a test with every [`Pair`] on this engine.
+pub(super) fn on(engine: SctpEngine, test: impl FnOnce()) {
+    ENGINE.set(Some(engine));
+    test();
+}
+
+/// Makes a test of each function for each engine.
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        mod on_sctp_proto {
+            $(#[test]
+            fn $test() {
+                $crate::sctp::testing::on($crate::sctp::SctpEngine::SctpProto, super::$test);
+            })*
+        }
+
+        mod on_native {
+            $(#[test]
+            fn $test() {
+                $crate::sctp::testing::on($crate::sctp::SctpEngine::Native, super::$test);
+            })*
+        }
+    };
+}
+pub(super) use on_both_engines;
 
 /// What DTLS, UDP and IP add to a packet on the wire.
 const OVERHEAD: usize = 37 + 8 + 20;
@@ -90,12 +124,17 @@ impl Pair {
     pub(super) fn with(configs: [Config; 2], conditions: Conditions, seed: u64) -> Pair {
         let now = epoch();
         let mut random = Random::from_number(seed);
-        let sides = configs.map(|config| Side {
-            association: Association::new(config, random.fork()),
-            events: Vec::new(),
-            received: Vec::new(),
-            reads: true,
-        });
+        let sides = configs
+            .map(|config| Config {
+                sctp_engine: ENGINE.get().unwrap_or(config.sctp_engine),
+                ..config
+            })
+            .map(|config| Side {
+                association: Association::new(config, random.fork()),
+                events: Vec::new(),
+                received: Vec::new(),
+                reads: true,
+            });
         Pair {
             sides,
             now,

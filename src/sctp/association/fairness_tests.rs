@@ -58,7 +58,6 @@ fn delay_beside(bulk: usize, options: ChannelOptions) -> f64 {
     delays[delays.len() * 99 / 100] as f64 / 1e3
 }
 
-#[test]
 fn a_flooding_channel_does_not_starve_a_small_one() {
     let unreliable = ChannelOptions {
         ordered: false,
@@ -82,7 +81,6 @@ fn a_flooding_channel_does_not_starve_a_small_one() {
     }
 }
 
-#[test]
 fn the_buffered_amount_and_its_low_threshold_are_exact() {
     let mut pair = Pair::new(Config::default(), link(), 2);
     let id = pair.open(0, "exact", ChannelOptions::default());
@@ -134,7 +132,6 @@ fn remembered(pair: &Pair, side: usize) -> (usize, usize, usize) {
     (association.stats().channels, dead, quarantined)
 }
 
-#[test]
 fn ten_thousand_channels_are_opened_and_closed_without_growth() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 3);
     for _ in 0..50 {
@@ -161,4 +158,10 @@ fn ten_thousand_channels_are_opened_and_closed_without_growth() {
             pair.sides[side].received.clear();
         }
     }
+}
+
+crate::sctp::testing::on_both_engines! {
+    a_flooding_channel_does_not_starve_a_small_one,
+    the_buffered_amount_and_its_low_threshold_are_exact,
+    ten_thousand_channels_are_opened_and_closed_without_growth,
 }

@@ -66,7 +66,6 @@ fn talk(pair: &mut Pair) {
     }
 }
 
-#[test]
 fn dcep_that_makes_no_sense_is_counted_and_changes_nothing() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 1);
     let id = pair.open(0, "fine", ChannelOptions::default());
@@ -106,7 +105,6 @@ fn dcep_that_makes_no_sense_is_counted_and_changes_nothing() {
     talk(&mut pair);
 }
 
-#[test]
 fn an_ack_that_was_asked_for_and_comes_twice_is_no_error() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 2);
     let id = pair.open(0, "x", ChannelOptions::default());
@@ -117,7 +115,6 @@ fn an_ack_that_was_asked_for_and_comes_twice_is_no_error() {
     assert!(pair.has(0, Event::ChannelOpen(id)));
 }
 
-#[test]
 fn a_message_with_an_unknown_ppid_is_dropped_and_counted() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 3);
     pair.open(0, "x", ChannelOptions::default());
@@ -132,7 +129,6 @@ fn a_message_with_an_unknown_ppid_is_dropped_and_counted() {
     assert_eq!(pair.sides[1].association.stats().unread, 0);
 }
 
-#[test]
 fn an_open_on_a_stream_of_our_parity_is_refused_by_a_reset() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
     raw(&mut pair, 0, 1, Ppid::Dcep, open("not yours"));
@@ -144,7 +140,6 @@ fn an_open_on_a_stream_of_our_parity_is_refused_by_a_reset() {
     talk(&mut pair);
 }
 
-#[test]
 fn a_flood_of_opens_is_bounded_by_the_limit_of_channels_and_of_their_names() {
     let config = Config {
         max_channels: 100,
@@ -185,7 +180,6 @@ fn a_flood_of_opens_is_bounded_by_the_limit_of_channels_and_of_their_names() {
 
 /// One request for all of them would be too large for a DTLS record, and no stream would ever be
 /// reset again.
-#[test]
 fn refusals_in_one_flight_are_reset_a_few_at_a_time() {
     let config = Config {
         max_channels: 2,
@@ -220,7 +214,6 @@ fn refusals_in_one_flight_are_reset_a_few_at_a_time() {
     talk(&mut pair);
 }
 
-#[test]
 fn a_stream_is_nobodys_while_a_refusal_on_it_waits() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
     let id = |stream| ChannelOptions {
@@ -260,7 +253,6 @@ fn a_stream_is_nobodys_while_a_refusal_on_it_waits() {
 }
 
 /// RFC 8831 §6.7: each of them is to be reset in answer, and sctp-proto does that by one request.
-#[test]
 fn a_peer_that_resets_many_streams_in_one_request_gets_all_of_them_reset() {
     const CHANNELS: u16 = 1500;
     let config = Config {
@@ -318,7 +310,6 @@ fn a_peer_that_resets_many_streams_in_one_request_gets_all_of_them_reset() {
     }
 }
 
-#[test]
 fn a_heartbeat_that_is_too_large_to_be_answered_is_not() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
     let answered = Rc::new(Cell::new(0));
@@ -341,7 +332,6 @@ fn a_heartbeat_that_is_too_large_to_be_answered_is_not() {
     talk(&mut pair);
 }
 
-#[test]
 fn tiny_and_empty_messages_that_nobody_reads_are_bounded_by_the_window() {
     for size in [0, 1] {
         let mut pair = Pair::connected(Config::default(), Conditions::default(), 7);
@@ -377,7 +367,6 @@ fn tiny_and_empty_messages_that_nobody_reads_are_bounded_by_the_window() {
     }
 }
 
-#[test]
 fn parts_of_messages_that_never_become_whole_end_the_association() {
     for size in [1, 1_000] {
         let mut pair = Pair::connected(Config::default(), Conditions::default(), 8);
@@ -410,7 +399,6 @@ fn parts_of_messages_that_never_become_whole_end_the_association() {
 }
 
 /// RFC 9260 §3.3.4: each is a walk over what is in flight, and thousands fit into a packet.
-#[test]
 fn gap_blocks_that_do_not_ascend_are_not_walked() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 9);
     let id = pair.open(0, "gaps", ChannelOptions::default());
@@ -443,4 +431,19 @@ fn gap_blocks_that_do_not_ascend_are_not_walked() {
     }
     pair.send(0, id, "it lives").unwrap();
     assert!(pair.run_until(SECOND, |pair| pair.sides[1].received.len() == 1));
+}
+
+crate::sctp::testing::on_both_engines! {
+    dcep_that_makes_no_sense_is_counted_and_changes_nothing,
+    an_ack_that_was_asked_for_and_comes_twice_is_no_error,
+    a_message_with_an_unknown_ppid_is_dropped_and_counted,
+    an_open_on_a_stream_of_our_parity_is_refused_by_a_reset,
+    a_flood_of_opens_is_bounded_by_the_limit_of_channels_and_of_their_names,
+    refusals_in_one_flight_are_reset_a_few_at_a_time,
+    a_stream_is_nobodys_while_a_refusal_on_it_waits,
+    a_peer_that_resets_many_streams_in_one_request_gets_all_of_them_reset,
+    a_heartbeat_that_is_too_large_to_be_answered_is_not,
+    tiny_and_empty_messages_that_nobody_reads_are_bounded_by_the_window,
+    parts_of_messages_that_never_become_whole_end_the_association,
+    gap_blocks_that_do_not_ascend_are_not_walked,
 }

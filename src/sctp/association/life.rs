@@ -173,7 +173,7 @@ impl Association {
             };
             match progress {
                 Progress::Established(_) => {
-                    self.establish();
+                    self.establish(now);
                     let rest = &packet[chunk.range().end.min(packet.len())..];
                     if !rest.is_empty() {
                         let mut bundled = Builder::like(&packet);
@@ -188,12 +188,12 @@ impl Association {
         }
     }
 
-    fn establish(&mut self) {
+    fn establish(&mut self, now: Instant) {
         let phase = std::mem::replace(&mut self.phase, Phase::Ended { farewell: None });
         let Phase::Connecting { handshake, .. } = phase else {
             return;
         };
-        let Some(engine) = engine::establish(&self.config, *handshake) else {
+        let Some(engine) = engine::establish(now, &self.config, *handshake) else {
             return self.end(None, Some(FailureReason::Setup));
         };
         tracing::debug!("SCTP association engine");
@@ -264,6 +264,11 @@ impl Association {
                 self.stats.counters.unexpected += 1;
             }
             Request::Restarted => self.fail(FailureReason::PeerRestarted),
+            // RFC 9260 §6.2.
+            Request::NoUserData(tsn) => {
+                let farewell = self.abort_packet(cause::NO_USER_DATA, &tsn.to_be_bytes());
+                self.end(farewell, Some(FailureReason::ProtocolViolation));
+            }
         }
     }
 
@@ -319,7 +324,7 @@ impl Association {
 
     pub(super) fn end_by_abort(&mut self) {
         if !matches!(self.phase, Phase::Ended { .. }) {
-            let farewell = self.abort_packet(cause::USER_INITIATED_ABORT);
+            let farewell = self.abort_packet(cause::USER_INITIATED_ABORT, b"closed");
             self.end(farewell, None);
         }
     }
@@ -330,16 +335,16 @@ impl Association {
             FailureReason::ReceiveBufferExhausted => cause::OUT_OF_RESOURCE,
             _ => cause::PROTOCOL_VIOLATION,
         };
-        let farewell = self.abort_packet(code);
+        let farewell = self.abort_packet(code, &[]);
         self.end(farewell, Some(reason));
     }
 
     /// An ABORT of our own making: sctp-proto has no call for it.
-    fn abort_packet(&self, code: u16) -> Option<Bytes> {
+    fn abort_packet(&self, code: u16, info: &[u8]) -> Option<Bytes> {
         match &self.phase {
-            Phase::Connected { engine, .. } => Some(engine.abort_packet(code)),
+            Phase::Connected { engine, .. } => Some(engine.abort_packet(code, info)),
             Phase::Connecting { handshake, .. } => handshake.peer().map(|peer| {
-                let cause = packet::error_cause(code, &[]);
+                let cause = packet::error_cause(code, info);
                 handshake
                     .packet(peer.initiate_tag)
                     .chunk(kind::ABORT, 0, &cause)

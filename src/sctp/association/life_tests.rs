@@ -33,14 +33,12 @@ fn talk(pair: &mut Pair) {
     }
 }
 
-#[test]
 fn init_from_both_sides_at_once_connects_in_one_and_a_half_round_trips() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 1);
     assert_eq!(pair.elapsed(), Duration::from_millis(75));
     talk(&mut pair);
 }
 
-#[test]
 fn one_side_may_be_much_later_and_its_peers_init_is_held() {
     for first in 0..2 {
         let mut pair = Pair::new(Config::default(), Conditions::default(), 2);
@@ -54,7 +52,6 @@ fn one_side_may_be_much_later_and_its_peers_init_is_held() {
     }
 }
 
-#[test]
 fn init_lost_init_ack_lost_cookie_echo_lost_cookie_ack_lost() {
     for lost in [
         kind::INIT,
@@ -82,7 +79,6 @@ fn init_lost_init_ack_lost_cookie_echo_lost_cookie_ack_lost() {
     }
 }
 
-#[test]
 fn it_connects_and_talks_over_a_bad_network_with_every_seed() {
     for seed in 0..40 {
         let conditions = Conditions {
@@ -97,7 +93,6 @@ fn it_connects_and_talks_over_a_bad_network_with_every_seed() {
     }
 }
 
-#[test]
 fn a_peer_that_never_answers_is_a_timeout_with_that_reason() {
     let mut pair = Pair::new(Config::default(), Conditions::default(), 3);
     let id = pair.open(0, "never", ChannelOptions::default());
@@ -113,7 +108,6 @@ fn a_peer_that_never_answers_is_a_timeout_with_that_reason() {
     assert_eq!(pair.sides[0].association.poll_timeout(), None);
 }
 
-#[test]
 fn an_old_cookie_is_stale_and_the_peer_begins_again() {
     let mut pair = Pair::new(
         Config {
@@ -152,7 +146,6 @@ fn an_old_cookie_is_stale_and_the_peer_begins_again() {
     talk(&mut pair);
 }
 
-#[test]
 fn other_ports_than_5000() {
     let config = |local_port| Config {
         local_port,
@@ -163,7 +156,6 @@ fn other_ports_than_5000() {
     talk(&mut pair);
 }
 
-#[test]
 fn garbage_wrong_tags_and_wrong_ports_are_counted_and_dropped() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 6);
     let id = pair.open(0, "x", ChannelOptions::default());
@@ -198,7 +190,6 @@ fn garbage_wrong_tags_and_wrong_ports_are_counted_and_dropped() {
     talk(&mut pair);
 }
 
-#[test]
 fn close_sends_what_was_sent_before_and_the_peer_can_read_it() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 7);
     let id = pair.open(0, "last words", ChannelOptions::default());
@@ -219,7 +210,6 @@ fn close_sends_what_was_sent_before_and_the_peer_can_read_it() {
     assert_eq!(pair.sides[1].association.stats().unread, 0);
 }
 
-#[test]
 fn close_is_bounded_when_the_peer_is_gone() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 8);
     let id = pair.open(0, "nobody", ChannelOptions::default());
@@ -245,7 +235,6 @@ fn close_is_bounded_when_the_peer_is_gone() {
     );
 }
 
-#[test]
 fn abort_tells_the_peer_at_once_and_again_if_it_was_lost() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 9);
     let id = pair.open(1, "open", ChannelOptions::default());
@@ -300,7 +289,6 @@ fn leaving(pair: &mut Pair) -> Vec<(u32, u8, u8)> {
 }
 
 /// RFC 9260 §8.5.1 B: the tag that the peer drew, without the T bit, since we know it.
-#[test]
 fn an_abort_while_connecting_has_the_tag_of_the_peer() {
     let (mut pair, _, theirs) = until_sent(20, kind::COOKIE_ECHO);
     let now = pair.now;
@@ -322,7 +310,6 @@ fn an_abort_while_connecting_has_the_tag_of_the_peer() {
 
 /// RFC 9260 §8.4, §8.5.1 B: a peer that knows of no association reflects the tag of our packet, and
 /// sets the T bit.
-#[test]
 fn an_abort_of_the_peer_while_connecting_counts_only_with_the_right_tag() {
     for (reflected, theirs, ends) in [
         (false, false, true),
@@ -367,7 +354,6 @@ fn an_abort_of_the_peer_while_connecting_counts_only_with_the_right_tag() {
     assert!(!pair.has(0, Event::Closed));
 }
 
-#[test]
 fn a_peer_that_restarts_is_a_failure_with_that_reason() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 10);
     let id = pair.open(0, "old", ChannelOptions::default());
@@ -382,7 +368,6 @@ fn a_peer_that_restarts_is_a_failure_with_that_reason() {
     ]));
 }
 
-#[test]
 fn a_late_copy_of_the_peers_init_does_no_harm() {
     let mut pair = Pair::new(Config::default(), Conditions::default(), 11);
     let captured: Rc<RefCell<Vec<Bytes>>> = Rc::default();
@@ -409,7 +394,6 @@ fn a_late_copy_of_the_peers_init_does_no_harm() {
     talk(&mut pair);
 }
 
-#[test]
 fn data_before_the_end_is_delivered_before_it() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 12);
     let id = pair.open(0, "x", ChannelOptions::default());
@@ -426,7 +410,6 @@ fn data_before_the_end_is_delivered_before_it() {
     assert_eq!(pair.sides[1].received[0].1, Message::text("last"));
 }
 
-#[test]
 fn shutdown_by_the_peer_is_answered() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 13);
     let id = pair.open(0, "x", ChannelOptions::default());
@@ -457,7 +440,6 @@ fn shutdown_by_the_peer_is_answered() {
     assert_eq!(answered.get(), 2);
 }
 
-#[test]
 fn an_error_chunk_of_the_peer_does_no_harm() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 14);
     let error = pair.forge(1, kind::ERROR, &[0, 6, 0, 4]);
@@ -470,7 +452,6 @@ fn an_error_chunk_of_the_peer_does_no_harm() {
     talk(&mut pair);
 }
 
-#[test]
 fn an_acknowledgement_of_what_was_never_sent_is_a_violation() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 15);
     let mut sack = vec![0; 12];
@@ -494,7 +475,6 @@ fn an_acknowledgement_of_what_was_never_sent_is_a_violation() {
     ));
 }
 
-#[test]
 fn before_start_nothing_is_sent_and_close_is_at_once() {
     let now = epoch();
     let mut association = Association::new(Config::default(), Random::from_number(1));
@@ -511,4 +491,27 @@ fn before_start_nothing_is_sent_and_close_is_at_once() {
     assert_eq!(association.poll_event(), Some(Event::Closed));
     association.start(now, true, Capabilities::default(), 5000);
     assert_eq!(association.poll_transmit(now), None);
+}
+
+crate::sctp::testing::on_both_engines! {
+    init_from_both_sides_at_once_connects_in_one_and_a_half_round_trips,
+    one_side_may_be_much_later_and_its_peers_init_is_held,
+    init_lost_init_ack_lost_cookie_echo_lost_cookie_ack_lost,
+    it_connects_and_talks_over_a_bad_network_with_every_seed,
+    a_peer_that_never_answers_is_a_timeout_with_that_reason,
+    an_old_cookie_is_stale_and_the_peer_begins_again,
+    other_ports_than_5000,
+    garbage_wrong_tags_and_wrong_ports_are_counted_and_dropped,
+    close_sends_what_was_sent_before_and_the_peer_can_read_it,
+    close_is_bounded_when_the_peer_is_gone,
+    abort_tells_the_peer_at_once_and_again_if_it_was_lost,
+    an_abort_while_connecting_has_the_tag_of_the_peer,
+    an_abort_of_the_peer_while_connecting_counts_only_with_the_right_tag,
+    a_peer_that_restarts_is_a_failure_with_that_reason,
+    a_late_copy_of_the_peers_init_does_no_harm,
+    data_before_the_end_is_delivered_before_it,
+    shutdown_by_the_peer_is_answered,
+    an_error_chunk_of_the_peer_does_no_harm,
+    an_acknowledgement_of_what_was_never_sent_is_a_violation,
+    before_start_nothing_is_sent_and_close_is_at_once,
 }

@@ -19,7 +19,6 @@ fn lossy(loss: f64) -> Conditions {
     }
 }
 
-#[test]
 fn messages_of_every_size_arrive_in_order() {
     let mut pair = Pair::new(Config::default(), lossy(0.02), 2);
     let id = pair.open(0, "sizes", ChannelOptions::default());
@@ -41,7 +40,6 @@ fn messages_of_every_size_arrive_in_order() {
     assert!(pair.has(0, Event::ChannelOpen(id)));
 }
 
-#[test]
 fn a_message_beyond_the_limit_is_an_error_and_nothing_is_sent() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 3);
     let id = pair.open(0, "limit", ChannelOptions::default());
@@ -60,7 +58,6 @@ fn a_message_beyond_the_limit_is_an_error_and_nothing_is_sent() {
     assert_eq!(pair.sides[0].association.buffered_amount(id), 0);
 }
 
-#[test]
 fn the_smaller_limit_of_the_two_sides_holds() {
     let now = crate::sctp::testing::epoch();
     for (remote, expected) in [(0, 262_144), (16_384, 16_384), (1 << 30, 262_144)] {
@@ -78,7 +75,6 @@ fn the_smaller_limit_of_the_two_sides_holds() {
     }
 }
 
-#[test]
 fn packets_fit_into_a_datagram_even_with_tiny_messages() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
     let id = pair.open(0, "tiny", ChannelOptions::default());
@@ -89,7 +85,6 @@ fn packets_fit_into_a_datagram_even_with_tiny_messages() {
     assert!(pair.run_until(10 * SECOND, |pair| pair.sides[1].received.len() == 404));
 }
 
-#[test]
 fn unordered_messages_arrive_all_but_not_in_order() {
     let mut pair = Pair::new(Config::default(), lossy(0.25), 5);
     let options = ChannelOptions {
@@ -114,7 +109,6 @@ fn unordered_messages_arrive_all_but_not_in_order() {
     assert_ne!(order, sorted);
 }
 
-#[test]
 fn without_retransmissions_lost_messages_stay_lost_and_the_rest_arrives() {
     for (seed, max_retransmits, ordered) in [(6, 0, true), (7, 0, false), (8, 2, true)] {
         let mut pair = Pair::new(Config::default(), lossy(0.25), seed);
@@ -146,7 +140,6 @@ fn without_retransmissions_lost_messages_stay_lost_and_the_rest_arrives() {
     }
 }
 
-#[test]
 fn messages_beyond_their_lifetime_are_not_sent() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 9);
     let options = ChannelOptions {
@@ -178,7 +171,6 @@ fn messages_beyond_their_lifetime_are_not_sent() {
     assert!(pair.sides[0].association.stats().counters.expired_messages > 50);
 }
 
-#[test]
 fn text_that_is_not_utf8_is_mended_and_counted() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 10);
     let id = pair.open(0, "text", ChannelOptions::default());
@@ -196,7 +188,6 @@ fn text_that_is_not_utf8_is_mended_and_counted() {
     assert_eq!(pair.sides[1].association.stats().counters.invalid_text, 1);
 }
 
-#[test]
 fn open_rejects_what_cannot_be() {
     let now = crate::sctp::testing::epoch();
     let config = Config {
@@ -237,7 +228,6 @@ fn open_rejects_what_cannot_be() {
     );
 }
 
-#[test]
 fn identifiers_follow_the_dtls_role_and_pass_by_negotiated_ones() {
     let mut pair = Pair::new(Config::default(), Conditions::default(), 11);
     let early = pair.open(0, "early", ChannelOptions::default());
@@ -277,7 +267,6 @@ fn limit_streams(pair: &mut Pair, streams: u16) {
     }));
 }
 
-#[test]
 fn when_the_peer_takes_no_more_streams_open_is_an_error() {
     let mut pair = Pair::new(Config::default(), Conditions::default(), 12);
     limit_streams(&mut pair, 6);
@@ -312,7 +301,6 @@ fn when_the_peer_takes_no_more_streams_open_is_an_error() {
     assert_eq!((info.stream_id, info.state), (Some(0), ChannelState::Open));
 }
 
-#[test]
 fn channels_that_were_opened_before_and_find_no_stream_are_closed_with_that_reason() {
     let mut pair = Pair::new(Config::default(), Conditions::default(), 13);
     limit_streams(&mut pair, 4);
@@ -336,7 +324,6 @@ fn channels_that_were_opened_before_and_find_no_stream_are_closed_with_that_reas
 }
 
 /// RFC 8832 §6: half of them belongs to each side.
-#[test]
 fn all_identifiers_of_a_side_can_be_open_at_once_and_the_next_is_an_error() {
     let config = Config {
         max_channels: u16::MAX,
@@ -364,4 +351,20 @@ fn all_identifiers_of_a_side_can_be_open_at_once_and_the_next_is_an_error() {
         assert_eq!(open(&mut association), Err(OpenError::IdsExhausted));
         assert_eq!(association.stats().channels, 32_768);
     }
+}
+
+crate::sctp::testing::on_both_engines! {
+    messages_of_every_size_arrive_in_order,
+    a_message_beyond_the_limit_is_an_error_and_nothing_is_sent,
+    the_smaller_limit_of_the_two_sides_holds,
+    packets_fit_into_a_datagram_even_with_tiny_messages,
+    unordered_messages_arrive_all_but_not_in_order,
+    without_retransmissions_lost_messages_stay_lost_and_the_rest_arrives,
+    messages_beyond_their_lifetime_are_not_sent,
+    text_that_is_not_utf8_is_mended_and_counted,
+    open_rejects_what_cannot_be,
+    identifiers_follow_the_dtls_role_and_pass_by_negotiated_ones,
+    when_the_peer_takes_no_more_streams_open_is_an_error,
+    channels_that_were_opened_before_and_find_no_stream_are_closed_with_that_reason,
+    all_identifiers_of_a_side_can_be_open_at_once_and_the_next_is_an_error,
 }

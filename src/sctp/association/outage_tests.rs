@@ -50,7 +50,6 @@ fn recovery(round_trip: Duration, outage: Duration, says: bool) -> Duration {
     pair.now - back
 }
 
-#[test]
 fn data_goes_on_as_soon_as_the_path_is_back() {
     for round_trip in [1, 10, 50].map(Duration::from_millis) {
         for outage in [300, 1_000, 2_500, 6_000].map(Duration::from_millis) {
@@ -68,7 +67,6 @@ fn data_goes_on_as_soon_as_the_path_is_back() {
     }
 }
 
-#[test]
 fn a_path_that_is_back_when_the_repair_is_under_way_changes_nothing() {
     let conditions = Conditions {
         delay: Duration::from_millis(25),
@@ -100,4 +98,9 @@ fn a_path_that_is_back_when_the_repair_is_under_way_changes_nothing() {
         (stats.timeouts, stats.retransmitted_chunks, pair.sent)
     });
     assert_eq!(ends[0], ends[1]);
+}
+
+crate::sctp::testing::on_both_engines! {
+    data_goes_on_as_soon_as_the_path_is_back,
+    a_path_that_is_back_when_the_repair_is_under_way_changes_nothing,
 }

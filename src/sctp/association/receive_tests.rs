@@ -23,7 +23,6 @@ fn is_closed(pair: &Pair, side: usize, id: ChannelId) -> bool {
     pair.has(side, Event::ChannelClosed(id, None))
 }
 
-#[test]
 fn the_peer_sees_what_the_channel_was_opened_with() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 1);
     let options = ChannelOptions {
@@ -51,7 +50,6 @@ fn the_peer_sees_what_the_channel_was_opened_with() {
     );
 }
 
-#[test]
 fn closing_a_channel_drains_it_and_closes_it_on_both_sides() {
     for loss in [0.0, 0.2] {
         let conditions = Conditions {
@@ -79,7 +77,6 @@ fn closing_a_channel_drains_it_and_closes_it_on_both_sides() {
     }
 }
 
-#[test]
 fn both_sides_close_at_once() {
     for seed in 0..20 {
         let conditions = Conditions {
@@ -98,7 +95,6 @@ fn both_sides_close_at_once() {
     }
 }
 
-#[test]
 fn a_negotiated_channel_that_was_never_used_is_closed_too() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 3);
     let options = ChannelOptions {
@@ -113,7 +109,6 @@ fn a_negotiated_channel_that_was_never_used_is_closed_too() {
     assert!(is_closed(&pair, 0, ours) && is_closed(&pair, 1, theirs));
 }
 
-#[test]
 fn an_identifier_is_used_again_after_both_directions_are_reset() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
     let options = ChannelOptions {
@@ -145,7 +140,6 @@ fn an_identifier_is_used_again_after_both_directions_are_reset() {
 }
 
 /// RFC 8831 §6.7, RFC 8832 §6: one direction is not enough.
-#[test]
 fn an_identifier_is_taken_until_both_directions_are_reset() {
     for closed_by in 0..2 {
         let mut pair = Pair::new(Config::default(), Conditions::default(), 4);
@@ -203,7 +197,6 @@ fn an_identifier_is_taken_until_both_directions_are_reset() {
     }
 }
 
-#[test]
 fn an_identifier_whose_reset_the_peer_denies_is_never_used_again() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
     let id = pair.open(0, "x", ChannelOptions::default());
@@ -251,7 +244,6 @@ fn an_identifier_whose_reset_the_peer_denies_is_never_used_again() {
     assert_eq!(info.stream_id, Some(2));
 }
 
-#[test]
 fn messages_before_the_negotiated_channel_exists_wait_for_it() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
     let options = ChannelOptions {
@@ -285,7 +277,6 @@ fn messages_before_the_negotiated_channel_exists_wait_for_it() {
     );
 }
 
-#[test]
 fn channels_beyond_the_limit_are_refused_by_a_reset() {
     let configs = [
         Config::default(),
@@ -311,7 +302,6 @@ fn channels_beyond_the_limit_are_refused_by_a_reset() {
     assert_eq!(pair.sides[1].received.len(), 1);
 }
 
-#[test]
 fn closing_while_the_peer_floods_keeps_the_association() {
     let conditions = Conditions {
         rate: 50e6,
@@ -335,15 +325,15 @@ fn closing_while_the_peer_floods_keeps_the_association() {
     assert!(pair.sides[1].association.stats().unread > 1_000_000);
     let theirs = pair.incoming(1)[0];
     close(&mut pair, 1, theirs);
-    assert!(pair.run_until(20 * SECOND, |pair| is_closed(pair, 1, theirs)));
-    assert!(is_closed(&pair, 0, flood));
+    assert!(pair.run_until(20 * SECOND, |pair| {
+        is_closed(pair, 1, theirs) && is_closed(pair, 0, flood)
+    }));
     pair.sides[1].reads = true;
     pair.send(0, other, "still here").unwrap();
     pair.run_for(SECOND);
     assert_eq!(pair.sides[1].received.len(), 1);
 }
 
-#[test]
 fn closing_a_channel_that_nobody_reads_lets_in_what_waits_on_the_others() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 7);
     let unread = pair.open(0, "unread", ChannelOptions::default());
@@ -384,7 +374,6 @@ fn closing_a_channel_that_nobody_reads_lets_in_what_waits_on_the_others() {
     assert!(is_closed(&pair, 0, unread));
 }
 
-#[test]
 fn a_channel_that_is_read_goes_on_beside_one_that_holds_most_of_the_window() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 7);
     let unread = pair.open(0, "unread", ChannelOptions::default());
@@ -411,4 +400,19 @@ fn a_channel_that_is_read_goes_on_beside_one_that_holds_most_of_the_window() {
         received == count
     });
     assert_eq!(received, count);
+}
+
+crate::sctp::testing::on_both_engines! {
+    the_peer_sees_what_the_channel_was_opened_with,
+    closing_a_channel_drains_it_and_closes_it_on_both_sides,
+    both_sides_close_at_once,
+    a_negotiated_channel_that_was_never_used_is_closed_too,
+    an_identifier_is_used_again_after_both_directions_are_reset,
+    an_identifier_is_taken_until_both_directions_are_reset,
+    an_identifier_whose_reset_the_peer_denies_is_never_used_again,
+    messages_before_the_negotiated_channel_exists_wait_for_it,
+    channels_beyond_the_limit_are_refused_by_a_reset,
+    closing_while_the_peer_floods_keeps_the_association,
+    closing_a_channel_that_nobody_reads_lets_in_what_waits_on_the_others,
+    a_channel_that_is_read_goes_on_beside_one_that_holds_most_of_the_window,
 }

@@ -23,7 +23,6 @@ fn arrived(pair: &Pair) -> Vec<u8> {
     received.map(|(_, message)| message.as_bytes()[0]).collect()
 }
 
-#[test]
 fn a_forward_tsn_that_is_lost_is_sent_again() {
     let cases = [true, false]
         .into_iter()
@@ -67,7 +66,6 @@ fn a_forward_tsn_that_is_lost_is_sent_again() {
 
 /// RFC 3758 §3.2: each stream takes four bytes of the FORWARD-TSN, and one for all of them would be
 /// too large for a DTLS record: nothing would ever arrive again.
-#[test]
 fn messages_that_many_channels_lost_at_once_are_skipped_together() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 5);
     let options = ChannelOptions {
@@ -99,7 +97,6 @@ fn messages_that_many_channels_lost_at_once_are_skipped_together() {
 }
 
 /// Many acknowledgements are waited for, but nothing keeps the message from leaving at once.
-#[test]
 fn a_message_without_a_lifetime_does_not_wait_for_a_batch() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 6);
     let bulk = open(&mut pair, ChannelOptions::default());
@@ -119,7 +116,6 @@ fn a_message_without_a_lifetime_does_not_wait_for_a_batch() {
     assert_eq!(pair.sides[1].received.len(), before + 2);
 }
 
-#[test]
 fn a_message_of_many_parts_of_which_one_is_lost_is_lost_whole() {
     let conditions = Conditions {
         loss: 0.02,
@@ -147,7 +143,6 @@ fn a_message_of_many_parts_of_which_one_is_lost_is_lost_whole() {
     assert_eq!(pair.sides[1].association.stats().unread, 0);
 }
 
-#[test]
 fn each_reliability_at_a_quarter_of_loss() {
     let reliable = ChannelOptions::default;
     let modes = [
@@ -246,7 +241,6 @@ fn each_reliability_at_a_quarter_of_loss() {
     }
 }
 
-#[test]
 fn a_network_that_is_gone_for_a_while_loses_nothing_reliable() {
     for gone in [2, 20, 120] {
         let mut pair = Pair::connected(Config::default(), Conditions::default(), 4);
@@ -266,4 +260,13 @@ fn a_network_that_is_gone_for_a_while_loses_nothing_reliable() {
         );
         assert_eq!(arrived(&pair), (0..20).collect::<Vec<u8>>());
     }
+}
+
+crate::sctp::testing::on_both_engines! {
+    a_forward_tsn_that_is_lost_is_sent_again,
+    messages_that_many_channels_lost_at_once_are_skipped_together,
+    a_message_without_a_lifetime_does_not_wait_for_a_batch,
+    a_message_of_many_parts_of_which_one_is_lost_is_lost_whole,
+    each_reliability_at_a_quarter_of_loss,
+    a_network_that_is_gone_for_a_while_loses_nothing_reliable,
 }

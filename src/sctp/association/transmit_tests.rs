@@ -34,7 +34,6 @@ fn numbered(number: u32, size: usize) -> Bytes {
     contents.into()
 }
 
-#[test]
 fn a_sender_a_hundred_times_faster_than_the_link_is_held_at_its_limit_and_every_byte_arrives() {
     const LIMIT: usize = 300_000;
     const SIZE: usize = 12_500;
@@ -94,7 +93,6 @@ fn a_sender_a_hundred_times_faster_than_the_link_is_held_at_its_limit_and_every_
     assert!(pair.has(0, Event::BufferedAmountLow(id)));
 }
 
-#[test]
 fn messages_of_many_mebibytes_arrive_where_both_sides_allow_them() {
     const MAX: u32 = 16 << 20;
     let large = Config {
@@ -146,7 +144,6 @@ fn messages_of_many_mebibytes_arrive_where_both_sides_allow_them() {
     );
 }
 
-#[test]
 fn an_application_that_does_not_read_closes_the_window_and_reading_opens_it_at_once() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 2);
     let id = pair.open(0, "unread", ChannelOptions::default());
@@ -182,7 +179,6 @@ fn an_application_that_does_not_read_closes_the_window_and_reading_opens_it_at_o
     assert!(pair.run_until(20 * SECOND, |pair| pair.sides[1].received.len() == sent));
 }
 
-#[test]
 fn a_lone_message_is_acknowledged_at_once_and_never_sent_twice() {
     let mut pair = Pair::connected(Config::default(), Conditions::default(), 3);
     let id = pair.open(0, "lone", ChannelOptions::default());
@@ -198,7 +194,6 @@ fn a_lone_message_is_acknowledged_at_once_and_never_sent_twice() {
     assert_eq!(stats.min_rtt, Some(Duration::from_millis(50)));
 }
 
-#[test]
 fn goodput_on_simulated_links() {
     // Megabits per second that arrive at least, from the first INIT on.
     for (megabits, rtt, loss, least) in [
@@ -260,7 +255,6 @@ fn flood(pair: &mut Pair, id: ChannelId, time: Duration) -> f64 {
     received as f64 * 8.0 / time.as_secs_f64() / 1e6
 }
 
-#[test]
 fn a_faster_link_is_used_at_once_and_a_slower_one_recovers() {
     let mut pair = Pair::connected(Config::default(), link(20, 50, 0.0), 6);
     let id = pair.open(0, "bulk", ChannelOptions::default());
@@ -278,7 +272,6 @@ fn a_faster_link_is_used_at_once_and_a_slower_one_recovers() {
     assert!(slow > 40.0);
 }
 
-#[test]
 fn after_a_pause_the_full_rate_is_back_and_nothing_is_lost() {
     for rtt in [50, 100] {
         let mut pair = Pair::connected(Config::default(), link(100, rtt, 0.0), 7);
@@ -297,7 +290,6 @@ fn after_a_pause_the_full_rate_is_back_and_nothing_is_lost() {
     }
 }
 
-#[test]
 fn what_an_outage_lost_at_the_end_of_a_transfer_is_sent_again_as_in_a_slow_start() {
     for rtt in [50, 100] {
         let mut pair = Pair::connected(Config::default(), link(100, rtt, 0.0), 8);
@@ -329,7 +321,6 @@ fn what_an_outage_lost_at_the_end_of_a_transfer_is_sent_again_as_in_a_slow_start
 }
 
 /// RFC 9260 §6.2.1 D i.
-#[test]
 fn a_sack_that_was_overtaken_says_nothing_of_the_window() {
     const MS: Duration = Duration::from_millis(1);
     // How long a message takes that leaves in three bursts, when an old SACK with this window comes
@@ -392,4 +383,16 @@ fn with_no_chunk_left_to_give_nothing_is_asked_again() {
     assert_eq!(engine.pending(), 0, "all that was given has left");
     assert!(!engine.is_due(now));
     assert!(pair.run_until(SECOND, |pair| pair.sides[1].received.len() == 1_000));
+}
+
+crate::sctp::testing::on_both_engines! {
+    a_sender_a_hundred_times_faster_than_the_link_is_held_at_its_limit_and_every_byte_arrives,
+    messages_of_many_mebibytes_arrive_where_both_sides_allow_them,
+    an_application_that_does_not_read_closes_the_window_and_reading_opens_it_at_once,
+    a_lone_message_is_acknowledged_at_once_and_never_sent_twice,
+    goodput_on_simulated_links,
+    a_faster_link_is_used_at_once_and_a_slower_one_recovers,
+    after_a_pause_the_full_rate_is_back_and_nothing_is_lost,
+    what_an_outage_lost_at_the_end_of_a_transfer_is_sent_again_as_in_a_slow_start,
+    a_sack_that_was_overtaken_says_nothing_of_the_window,
 }

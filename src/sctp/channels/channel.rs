@@ -265,6 +265,8 @@ impl Channel {
     /// How the next message is to be delivered.
     pub(in crate::sctp) fn delivery(&self, queued: &Queued) -> Delivery {
         let reliability = match (self.options.max_retransmits, queued.deadline) {
+            // RFC 8832 §6: whatever the channel is.
+            _ if queued.ppid == Ppid::Dcep => Reliability::Full,
             (Some(retransmits), _) => Reliability::Retransmissions(retransmits.into()),
             (None, Some(deadline)) => Reliability::Until(deadline),
             (None, None) => Reliability::Full,

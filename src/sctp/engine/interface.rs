@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -10,7 +10,10 @@ use crate::sctp::error::FailureReason;
 use crate::sctp::handshake::{Handshake, Ports};
 use crate::sctp::message::Ppid;
 use crate::sctp::stats::{Counters, Stats};
-use crate::sctp::wire::packet::{self, Header, cause, kind};
+use crate::sctp::wire::packet::{self, Header, kind};
+
+/// The longest pause between two batches of one association.
+pub(in crate::sctp) const MAX_PAUSE: Duration = Duration::from_millis(5);
 
 /// How a message is to be delivered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +35,13 @@ pub(in crate::sctp) enum Reliability {
     Until(Instant),
 }
 
+impl Reliability {
+    /// Whether the time for it is over.
+    pub(in crate::sctp) fn is_over(self, now: Instant) -> bool {
+        matches!(self, Reliability::Until(deadline) if deadline < now)
+    }
+}
+
 /// The stream cannot be written to, because a reset of it is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sctp) struct Blocked;
@@ -44,6 +54,8 @@ pub(in crate::sctp) enum Request {
     Shutdown,
     ShutdownComplete,
     Restarted,
+    /// A DATA chunk without user data; its TSN (RFC 9260 §3.3.10.9).
+    NoUserData(u32),
 }
 
 /// What happened in the association.
@@ -171,12 +183,7 @@ pub(in crate::sctp) trait Engine: fmt::Debug + Send {
     }
 
     /// An ABORT with this error cause.
-    fn abort_packet(&self, code: u16) -> Bytes {
-        let info: &[u8] = if code == cause::USER_INITIATED_ABORT {
-            b"closed"
-        } else {
-            b""
-        };
+    fn abort_packet(&self, code: u16, info: &[u8]) -> Bytes {
         self.packet()
             .chunk(kind::ABORT, 0, &packet::error_cause(code, info))
             .finish()

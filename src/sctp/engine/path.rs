@@ -191,12 +191,13 @@ impl Path {
         }
     }
 
-    /// A chunk was acknowledged that had been sent once, after `rtt`. Since then `delivered` was
-    /// delivered, of `total`.
+    /// A chunk was acknowledged that had been sent once, after `rtt`. Since `interval` ago `delivered`
+    /// was delivered, of `total`.
     pub(in crate::sctp) fn on_acknowledged(
         &mut self,
         now: Instant,
         rtt: Duration,
+        interval: Duration,
         delivered: Amount,
         total: u64,
     ) {
@@ -218,7 +219,7 @@ impl Path {
             self.next_round();
         }
         // Below a microsecond there is no rate, only a division by nothing.
-        let seconds = rtt.as_secs_f64().max(1e-6);
+        let seconds = interval.as_secs_f64().max(1e-6);
         let rate = Rate {
             bytes: delivered.bytes as f64 / seconds,
             chunks: delivered.chunks as f64 / seconds,

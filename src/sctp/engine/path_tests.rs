@@ -41,7 +41,8 @@ impl Bench {
                 bytes,
                 chunks: bytes / 1000,
             };
-            self.path.on_acknowledged(self.now, rtt, delivered, total);
+            self.path
+                .on_acknowledged(self.now, rtt, rtt, delivered, total);
         }
         self.delivered += flight;
         rtt

@@ -23,6 +23,7 @@ pub(in crate::sctp) mod kind {
     pub(in crate::sctp) const INIT_ACK: u8 = 2;
     pub(in crate::sctp) const SACK: u8 = 3;
     pub(in crate::sctp) const HEARTBEAT: u8 = 4;
+    pub(in crate::sctp) const HEARTBEAT_ACK: u8 = 5;
     pub(in crate::sctp) const ABORT: u8 = 6;
     pub(in crate::sctp) const SHUTDOWN: u8 = 7;
     pub(in crate::sctp) const SHUTDOWN_ACK: u8 = 8;
@@ -30,8 +31,10 @@ pub(in crate::sctp) mod kind {
     pub(in crate::sctp) const COOKIE_ECHO: u8 = 10;
     pub(in crate::sctp) const COOKIE_ACK: u8 = 11;
     pub(in crate::sctp) const SHUTDOWN_COMPLETE: u8 = 14;
+    pub(in crate::sctp) const I_DATA: u8 = 64;
     pub(in crate::sctp) const RECONFIG: u8 = 130;
     pub(in crate::sctp) const FORWARD_TSN: u8 = 192;
+    pub(in crate::sctp) const I_FORWARD_TSN: u8 = 194;
 }
 
 /// Parameters of RE-CONFIG that are known here and to sctp-proto (RFC 6525 §4.1, §4.4).
@@ -46,6 +49,8 @@ pub(in crate::sctp) mod parameter {
 pub(in crate::sctp) mod cause {
     pub(in crate::sctp) const STALE_COOKIE: u16 = 3;
     pub(in crate::sctp) const OUT_OF_RESOURCE: u16 = 4;
+    pub(in crate::sctp) const UNRECOGNIZED_CHUNK: u16 = 6;
+    pub(in crate::sctp) const NO_USER_DATA: u16 = 9;
     pub(in crate::sctp) const USER_INITIATED_ABORT: u16 = 12;
     pub(in crate::sctp) const PROTOCOL_VIOLATION: u16 = 13;
 }
@@ -69,6 +74,14 @@ impl Header {
             destination_port: u16_at(packet, 2)?,
             verification_tag: u32_at(packet, 4)?,
         })
+    }
+
+    /// With a checksum of 0, to be [sealed](seal).
+    pub(in crate::sctp) fn write(&self, out: &mut BytesMut) {
+        out.put_u16(self.source_port);
+        out.put_u16(self.destination_port);
+        out.put_u32(self.verification_tag);
+        out.put_u32(0);
     }
 }
 
@@ -180,10 +193,7 @@ pub(in crate::sctp) struct Builder(BytesMut);
 impl Builder {
     pub(in crate::sctp) fn new(header: Header) -> Builder {
         let mut buffer = BytesMut::with_capacity(256);
-        buffer.put_u16(header.source_port);
-        buffer.put_u16(header.destination_port);
-        buffer.put_u32(header.verification_tag);
-        buffer.put_u32(0);
+        header.write(&mut buffer);
         Builder(buffer)
     }
 

@@ -169,7 +169,7 @@ impl Flight {
             chunks: self.delivered.chunks - newest.delivered.chunks,
         };
         self.path
-            .on_acknowledged(now, rtt, delivered, self.delivered.bytes);
+            .on_acknowledged(now, rtt, rtt, delivered, self.delivered.bytes);
     }
 }
 

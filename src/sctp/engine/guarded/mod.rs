@@ -18,8 +18,6 @@ mod proto;
 mod requests;
 mod send;
 
-pub(in crate::sctp) use self::send::MAX_PAUSE;
-
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 

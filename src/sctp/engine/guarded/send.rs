@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Guarded;
 use super::outbound;
+use crate::sctp::engine::interface::MAX_PAUSE;
 use crate::sctp::wire::packet::kind;
 
 /// How much more than what the window lets out is given to the association, in packets: it must
@@ -19,7 +20,6 @@ const ACKNOWLEDGED_PART: usize = 16;
 /// ... or after a part of the round trip, within these bounds.
 const RTT_PART: u32 = 16;
 const MIN_PAUSE: Duration = Duration::from_millis(1);
-pub(in crate::sctp) const MAX_PAUSE: Duration = Duration::from_millis(5);
 
 /// How often sctp-proto is asked in one batch for more of what a timeout has lost: each time it
 /// looks at all that is in flight, and gives one packet.
@@ -86,9 +86,7 @@ impl Guarded {
 
     /// What was given to the association and not sent.
     pub(in crate::sctp) fn pending(&mut self) -> usize {
-        self.proto
-            .outstanding()
-            .saturating_sub(self.flight.bytes())
+        self.proto.outstanding().saturating_sub(self.flight.bytes())
     }
 
     /// Sends what can be sent. `more` says that channels have more to give.
