@@ -25,8 +25,11 @@ const SHORT: Duration = Duration::from_millis(4);
 /// What may be in flight, in multiples of what the path holds: enough to ride over delayed
 /// acknowledgements and batches, and to see it when the path becomes faster.
 const GAIN: f64 = 1.25;
-/// The same while there is no queue at the bottleneck: the path may take more.
-const GROWTH: f64 = 1.4;
+/// The same while there is no queue at the bottleneck: the path may take more. With a congestion
+/// control below that holds back besides, ...
+pub(in crate::sctp) const GROWTH_ABOVE: f64 = 1.4;
+/// ... and without one: bursts come on top of it, and the queue of many a path is half a round trip.
+pub(in crate::sctp) const GROWTH: f64 = 1.3;
 /// The same while the queue is drained, to see the round trip without it.
 const DRAIN: f64 = 0.75;
 /// For how many round trips a delivery rate is remembered.
@@ -91,6 +94,7 @@ enum Probe {
 /// The path in numbers.
 #[derive(Debug)]
 pub(in crate::sctp) struct Path {
+    growth: f64,
     smoothed_rtt: Option<Duration>,
     min_rtt: Option<Duration>,
     /// When a round trip last came near the least.
@@ -112,8 +116,10 @@ pub(in crate::sctp) struct Path {
 }
 
 impl Path {
-    pub(in crate::sctp) fn new() -> Path {
+    /// `growth` is by what part more than the path holds may be in flight while it has no queue.
+    pub(in crate::sctp) fn new(growth: f64) -> Path {
         Path {
+            growth,
             smoothed_rtt: None,
             min_rtt: None,
             min_rtt_at: None,
@@ -149,7 +155,7 @@ impl Path {
         let gain = match self.probe {
             Probe::Draining => DRAIN,
             _ if self.has_queue() || self.fresh < SETTLED => GAIN,
-            _ => GROWTH,
+            _ => self.growth,
         };
         let least = if self.filled && rtt >= SHORT {
             LEAST
@@ -169,6 +175,11 @@ impl Path {
         let gain = if self.filled { GAIN } else { 2.0 };
         let paced = self.rate.over(pause.as_secs_f64() * gain).max(LEAST);
         (paced.bytes as usize, (acknowledged as f64 * gain) as usize)
+    }
+
+    /// Whether there was a queue once: what it delivered then is what it can.
+    pub(in crate::sctp) fn is_filled(&self) -> bool {
+        self.filled
     }
 
     /// Whether the round trip shows a queue: the threshold of RFC 9406 §4.2.

@@ -16,7 +16,7 @@ struct Bench {
 impl Bench {
     fn new(rate: f64, rtt: Duration) -> Bench {
         Bench {
-            path: Path::new(),
+            path: Path::new(GROWTH_ABOVE),
             now: epoch(),
             rate,
             rtt,

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::sctp::engine::path::{Amount, Path};
+use crate::sctp::engine::path::{Amount, GROWTH_ABOVE, Path};
 use crate::sctp::wire::packet::tsn_before;
 
 /// The most TSNs that can be skipped without being sent; our own sender skips one at a time.
@@ -45,7 +45,7 @@ impl Flight {
             bytes: 0,
             chunks: 0,
             delivered: Amount::default(),
-            path: Path::new(),
+            path: Path::new(GROWTH_ABOVE),
             retransmissions: 0,
         }
     }

@@ -13,7 +13,7 @@ use super::chunk::{Data, Sack, Skipped, flag};
 use super::ranges::Ranges;
 use super::serial;
 use crate::sctp::engine::interface::Reliability;
-use crate::sctp::engine::path::{Amount, Path};
+use crate::sctp::engine::path::{Amount, GROWTH, Path};
 
 /// No TSN: counters begin far above.
 const NONE: u64 = 0;
@@ -132,7 +132,7 @@ impl Flight {
             newest: NONE,
             lost: VecDeque::new(),
             abandoned: 0,
-            path: Path::new(),
+            path: Path::new(GROWTH),
             retransmissions: 0,
         }
     }
@@ -377,7 +377,9 @@ impl Flight {
             delivered_at: sent.delivered_at,
         };
         let (stream, payload) = (sent.data.stream, sent.data.payload.len());
-        let (once, released) = (sent.transmissions == 1, sent.released);
+        // One that was taken for lost was late, or its acknowledgement was: no round trip of the path.
+        let once = sent.transmissions == 1 && sent.state == State::InFlight;
+        let released = sent.released;
         self.leave(tsn, State::Acked);
         if let Some(sent) = self.get_mut(tsn) {
             sent.released = true;

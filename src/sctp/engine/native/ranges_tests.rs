@@ -22,7 +22,7 @@ fn ranges_are_a_set() {
                     let expected: Vec<_> = (start..=end).filter(|&n| set.insert(n)).collect();
                     assert_eq!(new, expected);
                 }
-                1 if random.u32() % 4 == 0 => {
+                1 if random.u32().is_multiple_of(4) => {
                     let reached = ranges.advance(start);
                     let mut expected = start;
                     set.retain(|&n| n > start);

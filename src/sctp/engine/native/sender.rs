@@ -45,7 +45,6 @@ pub(super) struct Sender {
     allowance: usize,
     allowed: Option<Instant>,
     last_sent: Option<Instant>,
-    acked_since_sent: usize,
     /// There is more, which leaves after a pause.
     pub(super) paced: bool,
 }
@@ -75,7 +74,6 @@ impl Sender {
             allowance: 0,
             allowed: None,
             last_sent: None,
-            acked_since_sent: 0,
             paced: false,
         }
     }
@@ -108,7 +106,6 @@ impl Sender {
             if let Some(rtt) = rtt {
                 self.recovery.rto.on_sample(rtt);
             }
-            self.acked_since_sent += acked.bytes;
             self.recovery.on_acked(now, &acked, &self.flight);
             let newest = acked.newest.map_or(before, |newest| newest.tsn);
             self.controller.on_acked(
@@ -209,18 +206,25 @@ impl Sender {
         self.pause_end().is_some_and(|end| now < end)
     }
 
-    /// A batch begins. What was acknowledged lets more out, and so does a pause; all at once would
-    /// overflow the queue at the bottleneck.
+    /// A batch begins. What has passed since the last lets more out; all at once would overflow the
+    /// queue at the bottleneck.
     pub(super) fn permit(&mut self, now: Instant) {
-        let pause = self.pause();
-        let acked = std::mem::take(&mut self.acked_since_sent);
-        let (burst, earned) = self.controller.burst(&self.flight.path, acked, pause);
-        let most = burst.max(earned);
-        if self.allowed.is_none_or(|at| at + pause <= now) {
+        let Some(pace) = self.controller.pace(&self.flight.path) else {
+            self.allowance = usize::MAX;
+            self.allowed = None;
+            self.paced = false;
+            return;
+        };
+        // What a pause lets out.
+        let most = (pace * self.pause().as_secs_f64()).max((4 * self.packet) as f64);
+        let since = self
+            .allowed
+            .map_or(most, |at| pace * now.duration_since(at).as_secs_f64());
+        // A cast from a float saturates.
+        self.allowance = (self.allowance.saturating_add(since as usize)).min(most as usize);
+        // Less than a byte is not lost in rounding.
+        if since >= 1.0 {
             self.allowed = Some(now);
-            self.allowance = most;
-        } else {
-            self.allowance = self.allowance.saturating_add(earned).min(most);
         }
         self.last_sent = Some(now);
         self.paced = false;

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::hystart::HyStart;
-use super::{Acked, Controller, Lost, initial_window, paced};
+use super::{Acked, Controller, Lost, initial_window, pace};
 use crate::sctp::engine::path::Path;
 
 /// RFC 9438 §4.1, §4.6.
@@ -181,9 +181,7 @@ impl Controller for Cubic {
         Some(self.window.threshold as usize)
     }
 
-    fn burst(&self, path: &Path, _: usize, pause: Duration) -> (usize, usize) {
-        let window = self.window.bytes as usize;
-        let packet = self.packet as usize;
-        paced(path, window, self.in_slow_start(), packet, pause)
+    fn pace(&self, path: &Path) -> Option<f64> {
+        pace(path, self.window.bytes as usize, self.in_slow_start())
     }
 }

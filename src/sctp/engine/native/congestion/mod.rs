@@ -59,9 +59,8 @@ pub(super) trait Controller: fmt::Debug + Send {
     /// What to reduce to while losses are repaired, gently (RFC 6937); `None` to leave it to the
     /// window.
     fn target(&self) -> Option<usize>;
-    /// How many bytes may leave at once if nothing more leaves for `pause`, and how many because
-    /// `acknowledged` were acknowledged; no limit on paths that are too short for it.
-    fn burst(&self, path: &Path, acknowledged: usize, pause: Duration) -> (usize, usize);
+    /// At how many bytes per second it leaves at most; `None` without limit.
+    fn pace(&self, path: &Path) -> Option<f64>;
 }
 
 pub(super) fn controller(kind: CongestionControl, packet: usize) -> Box<dyn Controller> {
@@ -78,22 +77,17 @@ fn initial_window(packet: usize) -> usize {
     10 * packet
 }
 
-/// The burst of a controller by window: twice its rate in slow start, a quarter more than its rate
-/// after (RFC 9002 §7.7).
-fn paced(
-    path: &Path,
-    window: usize,
-    slow_start: bool,
-    packet: usize,
-    pause: Duration,
-) -> (usize, usize) {
-    /// Below this round trip more depends on when threads run than on the path.
+/// The round trip, if it is one to pace by: below this more depends on when threads run than on the
+/// path.
+fn paced_by(path: &Path) -> Option<f64> {
     const SHORT: Duration = Duration::from_millis(4);
-    let Some(rtt) = path.smoothed_rtt().filter(|&rtt| rtt >= SHORT) else {
-        return (usize::MAX, usize::MAX);
-    };
+    let rtt = path.smoothed_rtt()?.max(path.min_rtt()?);
+    (rtt >= SHORT).then_some(rtt.as_secs_f64())
+}
+
+/// The pace of a window: twice its rate in slow start, a quarter more than its rate after
+/// (RFC 9002 §7.7).
+fn pace(path: &Path, window: usize, slow_start: bool) -> Option<f64> {
     let gain = if slow_start { 2.0 } else { 1.25 };
-    let bytes = gain * window as f64 * pause.as_secs_f64() / rtt.as_secs_f64();
-    let burst = (bytes as usize).max(4 * packet);
-    (burst, burst)
+    Some(gain * window as f64 / paced_by(path)?)
 }

@@ -1,10 +1,14 @@
 //! A model of the path instead of its losses, as BBR has one: what it delivers and how long it
 //! takes without a queue say how much belongs on it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Acked, Controller, Lost, initial_window};
+use super::{Acked, Controller, Lost, initial_window, paced_by};
 use crate::sctp::engine::path::Path;
+
+/// The pace, in what the path delivers when it is known, and in windows a round trip before.
+const FILLED: f64 = 1.25;
+const FILLING: f64 = 1.6;
 
 /// The model itself is measured whatever the controller is; here is how it begins.
 #[derive(Debug)]
@@ -58,7 +62,11 @@ impl Controller for Model {
         None
     }
 
-    fn burst(&self, path: &Path, acknowledged: usize, pause: Duration) -> (usize, usize) {
-        path.burst(acknowledged, pause)
+    fn pace(&self, path: &Path) -> Option<f64> {
+        if path.is_filled() && self.restart.is_none() {
+            // What is measured, and a little more, so that it is seen when there is more.
+            return paced_by(path).map(|_| FILLED * path.delivery_rate());
+        }
+        Some(FILLING * self.window(path) as f64 / paced_by(path)?)
     }
 }

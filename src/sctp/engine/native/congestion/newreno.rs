@@ -1,8 +1,8 @@
 //! NewReno as RFC 9260 §7.2 has it, for comparison.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Acked, Controller, Lost, initial_window, paced};
+use super::{Acked, Controller, Lost, initial_window, pace};
 use crate::sctp::engine::path::Path;
 
 #[derive(Debug)]
@@ -76,8 +76,7 @@ impl Controller for NewReno {
         Some(self.threshold)
     }
 
-    fn burst(&self, path: &Path, _: usize, pause: Duration) -> (usize, usize) {
-        let slow_start = self.window < self.threshold;
-        paced(path, self.window, slow_start, self.packet, pause)
+    fn pace(&self, path: &Path) -> Option<f64> {
+        pace(path, self.window, self.window < self.threshold)
     }
 }
