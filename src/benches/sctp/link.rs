@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_rtc_proto::Machine;
 use actix_rtc_proto::random::Random;
-use actix_rtc_proto::sctp::{ChannelId, Event, Message};
+use actix_rtc_proto::sctp::{ChannelId, Config, Event, Message};
 use bytes::Bytes;
 
 use crate::pair::Pair;
@@ -23,12 +23,15 @@ pub(crate) struct Conditions {
     /// What may wait in front of the bottleneck, at its rate.
     pub(crate) queue: Duration,
     pub(crate) loss: f64,
+    /// For so long once a second everything is lost.
+    pub(crate) gap: Duration,
 }
 
 pub(crate) struct Link {
     pub(crate) pair: Pair,
     conditions: Conditions,
     random: Random,
+    start: Instant,
     busy: [Instant; 2],
     packets: BinaryHeap<Reverse<(Instant, u64, usize, Bytes)>>,
     sequence: u64,
@@ -36,12 +39,17 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(conditions: Conditions) -> Link {
-        let pair = Pair::new();
+        Link::with(&Config::default(), conditions, 1)
+    }
+
+    pub(crate) fn with(config: &Config, conditions: Conditions, seed: u64) -> Link {
+        let pair = Pair::with(config, seed);
         let busy = [pair.now; 2];
         Link {
+            start: pair.now,
             pair,
             conditions,
-            random: Random::from_number(1),
+            random: Random::from_number(seed),
             busy,
             packets: BinaryHeap::new(),
             sequence: 0,
@@ -53,7 +61,9 @@ impl Link {
         for from in 0..2 {
             while let Some(packet) = self.pair.sides[from].poll_transmit(now) {
                 let free = self.busy[from].max(now);
-                let lost = self.random.fraction() < self.conditions.loss;
+                let since = (now - self.start).subsec_nanos();
+                let lost = self.random.fraction() < self.conditions.loss
+                    || since < self.conditions.gap.subsec_nanos();
                 if lost || free - now > self.conditions.queue {
                     continue;
                 }
@@ -102,12 +112,22 @@ impl Link {
 
     /// Moves so many messages; returns how long it took on the virtual clock.
     pub(crate) fn transfer(&mut self, message: &Bytes, count: usize) -> Duration {
+        self.transfer_within(message, count, Duration::MAX).1
+    }
+
+    /// The same for at most so long; returns how many arrived, too.
+    pub(crate) fn transfer_within(
+        &mut self,
+        message: &Bytes,
+        count: usize,
+        most: Duration,
+    ) -> (usize, Duration) {
         let start = self.pair.now;
         let (mut left, mut received) = (count, 0);
-        while received < count {
+        while received < count && self.pair.now - start < most {
             self.pair.send(message, &mut left);
             self.step(None, |_, _, _| received += 1);
         }
-        self.pair.now - start
+        (received, self.pair.now - start)
     }
 }

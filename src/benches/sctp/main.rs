@@ -36,6 +36,6 @@ fn memory(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(2));
-    targets = tables::links, tables::fairness, tables::volume, memory
+    targets = tables::links, tables::real_links, tables::fairness, tables::volume, memory
 }
 criterion_main!(benches);

@@ -16,14 +16,17 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new() -> Pair {
+        Pair::with(&Config::default(), 1)
+    }
+
+    pub(crate) fn with(config: &Config, seed: u64) -> Pair {
         #[expect(
             clippy::disallowed_methods,
             reason = "virtual time has to begin somewhere"
         )]
         let now = Instant::now();
-        let config = Config::default();
-        let mut sides =
-            [1, 2].map(|seed| Association::new(config.clone(), Random::from_number(seed)));
+        let mut sides = [2 * seed - 1, 2 * seed]
+            .map(|seed| Association::new(config.clone(), Random::from_number(seed)));
         for (side, association) in sides.iter_mut().enumerate() {
             association.start(now, side == 0, config.capabilities(), config.local_port);
         }
