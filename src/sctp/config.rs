@@ -86,6 +86,13 @@ pub struct Config {
     /// How the native engine avoids congestion; sctp-proto has NewReno always. Default:
     /// [`CongestionControl::Model`].
     pub congestion_control: CongestionControl,
+    /// Whether to offer message interleaving (RFC 8260), with which a large message does not hold up
+    /// the others; the native engine only. Default: no, until it was tried against every stack that
+    /// has it.
+    pub interleaving: bool,
+    /// Whether to offer to take packets without a checksum, since DTLS has a better one, and to send
+    /// such to a peer that takes them (RFC 9653); the native engine only. Default: no, as above.
+    pub zero_checksum: bool,
     /// Our SCTP port, the `a=sctp-port` of our description. Default: 5000.
     pub local_port: u16,
     /// The largest message in bytes that we take, and that we send even to a peer that takes more.
@@ -126,6 +133,8 @@ impl Default for Config {
         Config {
             sctp_engine: SctpEngine::default(),
             congestion_control: CongestionControl::default(),
+            interleaving: false,
+            zero_checksum: false,
             local_port: 5000,
             max_message_size: 262_144,
             receive_window: 2 << 20,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::wire::init::Offer;
 use super::wire::packet;
 use super::{
     Association, ChannelId, ChannelOptions, Config, Event, Message, SctpEngine, SendError,
@@ -15,8 +16,19 @@ use crate::machine::Machine;
 use crate::random::Random;
 
 thread_local! {
+    /// With which TSN both sides of this thread begin, if the test says so.
+    pub(super) static FIRST_TSN: Cell<Option<u32>> = const { Cell::new(None) };
     /// What the test of this thread runs on, if it says so.
     static ENGINE: Cell<Option<SctpEngine>> = const { Cell::new(None) };
+}
+
+/// What a side says of itself that has nothing special.
+pub(super) fn offer(window: u32) -> Offer {
+    Offer {
+        window,
+        interleaving: false,
+        zero_checksum: false,
+    }
 }
 
 /// Runs a test with every [`Pair`] on this engine.

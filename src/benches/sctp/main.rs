@@ -11,24 +11,33 @@ mod tables;
 
 use std::time::Duration;
 
+use actix_rtc_proto::sctp::{Config, SctpEngine};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pair::Pair;
 
 fn memory(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("memory");
-    for (name, size, count) in [
+    let sizes = [
         ("64 KiB", 65_536, 256),
         ("1 KiB", 1024, 4096),
         ("100 B", 100, 20_000),
-    ] {
-        let message = Bytes::from(vec![7; size]);
-        group.throughput(Throughput::Bytes((size * count) as u64));
-        group.bench_function(format!("{count} messages of {name}"), |bencher| {
-            let mut pair = Pair::new();
-            pair.transfer(&message, 10);
-            bencher.iter(|| pair.transfer(&message, count));
-        });
+    ];
+    for engine in [SctpEngine::SctpProto, SctpEngine::Native] {
+        for (name, size, count) in sizes {
+            let message = Bytes::from(vec![7; size]);
+            let config = Config {
+                sctp_engine: engine,
+                ..Default::default()
+            };
+            group.throughput(Throughput::Bytes((size * count) as u64));
+            let name = format!("{}: {count} messages of {name}", engine.as_str());
+            group.bench_function(name, |bencher| {
+                let mut pair = Pair::with(&config, 1);
+                pair.transfer(&message, 10);
+                bencher.iter(|| pair.transfer(&message, count));
+            });
+        }
     }
     group.finish();
 }

@@ -15,10 +15,6 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn new() -> Pair {
-        Pair::with(&Config::default(), 1)
-    }
-
     pub(crate) fn with(config: &Config, seed: u64) -> Pair {
         #[expect(
             clippy::disallowed_methods,

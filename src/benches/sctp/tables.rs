@@ -110,14 +110,26 @@ pub(crate) fn real_links(_: &mut Criterion) {
 
 /// The delay of a message of 100 bytes every 20 ms, beside a channel that sends all it can.
 pub(crate) fn fairness(_: &mut Criterion) {
+    let native = |interleaving| Config {
+        sctp_engine: SctpEngine::Native,
+        interleaving,
+        ..Default::default()
+    };
+    delays("sctp-proto", &Config::default());
+    delays("native", &native(false));
+    delays("interleaved", &native(true));
+}
+
+fn delays(name: &str, config: &Config) {
     for bulk in [0, 16 << 10, 64 << 10, 256 << 10] {
-        let mut link = Link::new(Conditions {
+        let conditions = Conditions {
             rate: 20e6,
             delay: Duration::from_millis(25),
             queue: QUEUE,
             loss: 0.0,
             gap: Duration::ZERO,
-        });
+        };
+        let mut link = Link::with(config, conditions, 1);
         let message = Bytes::from(vec![7; bulk]);
         let now = link.pair.now;
         let small = link.pair.sides[0]
@@ -154,7 +166,7 @@ pub(crate) fn fairness(_: &mut Criterion) {
         let at =
             |part: f64| delays[((delays.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
         println!(
-            "100 bytes every 20 ms beside messages of {:>3} KiB: median {:.1} ms, 99th percentile {:.1} ms",
+            "{name}: 100 bytes every 20 ms beside messages of {:>3} KiB: median {:.1} ms, 99th percentile {:.1} ms",
             bulk >> 10,
             at(0.5),
             at(0.99),
@@ -164,7 +176,14 @@ pub(crate) fn fairness(_: &mut Criterion) {
 
 /// Many of everything on one association.
 pub(crate) fn volume(_: &mut Criterion) {
-    let (mut pair, before) = (Pair::new(), cpu());
+    for (name, config) in engines().iter().take(2) {
+        println!("{name}:");
+        volume_of(config);
+    }
+}
+
+fn volume_of(config: &Config) {
+    let (mut pair, before) = (Pair::with(config, 1), cpu());
     let count = 10_000;
     let mut closed = 0;
     let mut open = Vec::new();
@@ -193,7 +212,7 @@ pub(crate) fn volume(_: &mut Criterion) {
 
     let count = 1_000_000;
     let message = Bytes::from(vec![7; 100]);
-    let (mut pair, before) = (Pair::new(), cpu());
+    let (mut pair, before) = (Pair::with(config, 1), cpu());
     pair.transfer(&message, count);
     let took = cpu() - before;
     println!(

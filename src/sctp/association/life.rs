@@ -7,11 +7,13 @@ use bytes::Bytes;
 
 use super::Association;
 use crate::sctp::channels::ChannelState;
+use crate::sctp::config::SctpEngine;
 use crate::sctp::engine::{self, Engine, Request};
 use crate::sctp::error::{ChannelError, FailureReason};
 use crate::sctp::event::Event;
 use crate::sctp::handshake::{Handshake, Ports, Progress, Rto};
 use crate::sctp::id::ChannelId;
+use crate::sctp::wire::init::Offer;
 use crate::sctp::wire::packet::{
     self, Builder, CHUNK_HEADER_SIZE, Chunks, Header, cause, checksum_is_valid, kind,
 };
@@ -79,10 +81,15 @@ impl Association {
             initial: self.config.rto_initial,
             max: self.config.rto_max,
         };
-        let window = self.config.window();
+        let native = self.config.sctp_engine == SctpEngine::Native;
+        let offer = Offer {
+            window: self.config.window(),
+            interleaving: native && self.config.interleaving,
+            zero_checksum: native && self.config.zero_checksum,
+        };
         let random = self.random.fork();
         let size = self.config.packet_size();
-        let handshake = Handshake::start(now, random, window, size, ports, rto, &mut self.out);
+        let handshake = Handshake::start(now, random, offer, size, ports, rto, &mut self.out);
         let deadline = now + self.config.handshake_timeout;
         self.phase = Phase::Connecting {
             handshake: Box::new(handshake),

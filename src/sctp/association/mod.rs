@@ -402,6 +402,7 @@ impl Machine for Association {
         if self.out.is_empty() {
             let now = self.clock.advance(now);
             self.transmit(now);
+            self.handle_engine_events();
         }
         let packet = self.out.pop_front()?;
         self.stats.packets_sent += 1;
@@ -430,3 +431,7 @@ impl Machine for Association {
 #[cfg(test)]
 #[path = "mod_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "native_tests.rs"]
+mod native_tests;

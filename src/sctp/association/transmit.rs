@@ -11,6 +11,8 @@ use crate::sctp::message::Ppid;
 /// How many streams are reset at once: for each sctp-proto looks through everything in flight, and
 /// through all others.
 const MAX_RESETTING: usize = 64;
+/// How many channels are looked at that may not be fed any more, for one that may.
+const MAX_PASSED: usize = 16;
 /// How often sctp-proto is asked again because it took everything that it was given. Each time it
 /// is offered twice as much.
 const MAX_ROUNDS: u32 = 10;
@@ -56,13 +58,19 @@ impl Association {
         let (mut bytes, mut chunks) = engine.room(ahead);
         let max_payload = self.config.max_payload() as usize;
         let limit = self.config.send_queue_limit;
-        while bytes > 0 && chunks > 0 {
+        let mut passed = Vec::new();
+        let interleaved = engine.is_interleaved();
+        while chunks > 0 && (bytes > 0 || interleaved) && passed.len() < MAX_PASSED {
             let Some(id) = self.scheduler.next() else {
-                return;
+                break;
             };
             let Some(channel) = self.channels.get_mut(id) else {
                 continue;
             };
+            if bytes == 0 && !channel.stream.is_some_and(|id| engine.interleaves(id)) {
+                passed.push(id);
+                continue;
+            }
             let mut sent = None;
             while let (Some(queued), Some(stream)) = (channel.front(), channel.stream) {
                 let expired = queued.deadline.is_some_and(|deadline| deadline < now);
@@ -100,6 +108,13 @@ impl Association {
             self.scheduler
                 .taken(&mut channel.turn, sent, channel.options.priority);
             if channel.has_queued() && !channel.blocked {
+                self.scheduler.add(id, &mut channel.turn);
+            }
+        }
+        for id in passed {
+            if let Some(channel) = self.channels.get_mut(id) {
+                let priority = channel.options.priority;
+                self.scheduler.taken(&mut channel.turn, None, priority);
                 self.scheduler.add(id, &mut channel.turn);
             }
         }

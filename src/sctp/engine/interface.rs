@@ -126,6 +126,16 @@ pub(in crate::sctp) trait Engine: fmt::Debug + Send {
     /// everything left and there is more to be had.
     fn room(&mut self, ahead: usize) -> (usize, usize);
 
+    /// Whether fragments of several messages take turns (RFC 8260).
+    fn is_interleaved(&self) -> bool {
+        false
+    }
+    /// Whether a message of this stream may be written although there is no room, because it would
+    /// not wait behind those of others (RFC 8260).
+    fn interleaves(&self, _stream: u16) -> bool {
+        false
+    }
+
     /// Resets a stream (RFC 6525), of which nobody will read any more.
     fn reset(&mut self, stream: u16);
     /// Whether a reset of ours is under way.

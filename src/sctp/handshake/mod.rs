@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::random::Random;
-use crate::sctp::wire::init::{COOKIE_LIFETIME, Cookie, CookieKey, Parameters};
+use crate::sctp::wire::init::{COOKIE_LIFETIME, Cookie, CookieKey, Offer, Parameters};
 use crate::sctp::wire::packet::{
     self, Builder, CHUNK_HEADER_SIZE, HEADER_SIZE, Header, cause, kind,
 };
@@ -86,14 +86,14 @@ impl Handshake {
     pub(in crate::sctp) fn start(
         now: Instant,
         mut random: Random,
-        window: u32,
+        offer: Offer,
         packet_size: usize,
         ports: Ports,
         rto: Rto,
         out: &mut impl Extend<Bytes>,
     ) -> Handshake {
         let handshake = Handshake {
-            local: Parameters::generate(&mut random, window),
+            local: Parameters::generate(&mut random, offer),
             ports,
             key: CookieKey::generate(&mut random),
             random,
@@ -172,7 +172,7 @@ impl Handshake {
             }
             // §5.2.2: a new tag and the tie tags; the association itself is not touched.
             State::Established { peer: known } => {
-                let fresh = Parameters::generate(&mut self.random, self.local.window);
+                let fresh = self.local.renewed(&mut self.random);
                 (fresh, (self.local.initiate_tag, known.initiate_tag))
             }
         };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sctp::testing::epoch;
+use crate::sctp::testing::{epoch, offer};
 use crate::sctp::wire::packet::Chunks;
 
 fn start(seed: u64, now: Instant) -> (Handshake, Vec<Bytes>) {
@@ -16,7 +16,7 @@ fn start(seed: u64, now: Instant) -> (Handshake, Vec<Bytes>) {
         Handshake::start(
             now,
             Random::from_number(seed),
-            100_000,
+            offer(100_000),
             1160,
             ports,
             rto,

@@ -21,6 +21,9 @@ const MIN_WINDOW: u32 = 1500;
 const STATE_COOKIE: u16 = 7;
 /// RFC 5061 §4.2.7: the chunk types that the sender understands.
 const SUPPORTED_EXTENSIONS: u16 = 0x8008;
+/// RFC 9653 §4: Zero Checksum Acceptable, and what detects errors instead: DTLS (§5).
+const ZERO_CHECKSUM: u16 = 0x8001;
+const BY_DTLS: u32 = 1;
 /// RFC 3758 §3.1.
 const FORWARD_TSN_SUPPORTED: u16 = 0xC000;
 
@@ -36,19 +39,42 @@ pub(in crate::sctp) struct Parameters {
     pub(in crate::sctp) forward_tsn: bool,
     /// Stream reset (RFC 6525).
     pub(in crate::sctp) reconfig: bool,
+    /// Message interleaving (RFC 8260).
+    pub(in crate::sctp) interleaving: bool,
+    /// Packets without a checksum are taken, because DTLS has one (RFC 9653).
+    pub(in crate::sctp) zero_checksum: bool,
+}
+
+/// What we say of ourselves, besides what is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sctp) struct Offer {
+    pub(in crate::sctp) window: u32,
+    pub(in crate::sctp) interleaving: bool,
+    pub(in crate::sctp) zero_checksum: bool,
 }
 
 impl Parameters {
     /// Ours, with a fresh tag and a fresh initial TSN.
-    pub(in crate::sctp) fn generate(random: &mut Random, window: u32) -> Parameters {
+    pub(in crate::sctp) fn generate(random: &mut Random, offer: Offer) -> Parameters {
         Parameters {
             initiate_tag: non_zero(random),
-            window: window.max(MIN_WINDOW),
+            window: offer.window.max(MIN_WINDOW),
             outbound_streams: u16::MAX,
             inbound_streams: u16::MAX,
-            initial_tsn: non_zero(random),
+            initial_tsn: first_tsn(random),
             forward_tsn: true,
             reconfig: true,
+            interleaving: offer.interleaving,
+            zero_checksum: offer.zero_checksum,
+        }
+    }
+
+    /// The same with another tag and TSN.
+    pub(in crate::sctp) fn renewed(&self, random: &mut Random) -> Parameters {
+        Parameters {
+            initiate_tag: non_zero(random),
+            initial_tsn: first_tsn(random),
+            ..*self
         }
     }
 
@@ -65,13 +91,13 @@ impl Parameters {
             initial_tsn: u32_at(value, 12)?,
             forward_tsn: false,
             reconfig: false,
+            interleaving: false,
+            zero_checksum: false,
         };
-        // RFC 9260 §3.3.2: none of these may be zero. (A TSN may; one in four thousand million
-        // does not start, and is sent again with another number.)
+        // RFC 9260 §3.3.2: none of these may be zero. A TSN may.
         if parameters.initiate_tag == 0
             || parameters.outbound_streams == 0
             || parameters.inbound_streams == 0
-            || parameters.initial_tsn == 0
             || parameters.window < MIN_WINDOW
         {
             return None;
@@ -86,9 +112,13 @@ impl Parameters {
             match kind {
                 STATE_COOKIE => cookie = Some(content),
                 FORWARD_TSN_SUPPORTED => parameters.forward_tsn = true,
+                ZERO_CHECKSUM => parameters.zero_checksum |= u32_at(content, 0) == Some(BY_DTLS),
                 SUPPORTED_EXTENSIONS => {
                     parameters.forward_tsn |= content.contains(&kind::FORWARD_TSN);
                     parameters.reconfig |= content.contains(&kind::RECONFIG);
+                    // RFC 8260 §2.2.1: both.
+                    parameters.interleaving |=
+                        content.contains(&kind::I_DATA) && content.contains(&kind::I_FORWARD_TSN);
                 }
                 // RFC 9260 §3.2.1: the highest bit says whether one that we do not know may be
                 // passed over.
@@ -114,9 +144,14 @@ impl Parameters {
         if self.forward_tsn {
             parameter(&mut out, FORWARD_TSN_SUPPORTED, &[]);
         }
+        if self.zero_checksum {
+            parameter(&mut out, ZERO_CHECKSUM, &BY_DTLS.to_be_bytes());
+        }
         let extensions: Vec<u8> = [
             self.reconfig.then_some(kind::RECONFIG),
             self.forward_tsn.then_some(kind::FORWARD_TSN),
+            self.interleaving.then_some(kind::I_DATA),
+            self.interleaving.then_some(kind::I_FORWARD_TSN),
         ]
         .into_iter()
         .flatten()
@@ -137,6 +172,15 @@ impl Parameters {
 /// preservative, host name, supported address types, unrecognised parameter.
 fn is_harmless(kind: u16) -> bool {
     matches!(kind, 5 | 6 | 8 | 9 | 11 | 12)
+}
+
+/// Not 0, which some peers refuse.
+fn first_tsn(random: &mut Random) -> u32 {
+    #[cfg(test)]
+    if let Some(tsn) = crate::sctp::testing::FIRST_TSN.get() {
+        return tsn;
+    }
+    non_zero(random)
 }
 
 fn non_zero(random: &mut Random) -> u32 {
@@ -172,7 +216,7 @@ impl std::fmt::Debug for CookieKey {
     }
 }
 
-const PARAMETERS_SIZE: usize = 18;
+const PARAMETERS_SIZE: usize = 20;
 const COOKIE_SIZE: usize = 2 * PARAMETERS_SIZE + 8 + 8;
 
 impl CookieKey {
@@ -194,6 +238,8 @@ impl CookieKey {
             out.put_u32(side.initial_tsn);
             out.put_u8(side.forward_tsn.into());
             out.put_u8(side.reconfig.into());
+            out.put_u8(side.interleaving.into());
+            out.put_u8(side.zero_checksum.into());
         }
         out.put_u32(cookie.tie_tags.0);
         out.put_u32(cookie.tie_tags.1);
@@ -216,6 +262,8 @@ impl CookieKey {
                 initial_tsn: u32_at(content, at + 12)?,
                 forward_tsn: content[at + 16] != 0,
                 reconfig: content[at + 17] != 0,
+                interleaving: content[at + 18] != 0,
+                zero_checksum: content[at + 19] != 0,
             })
         };
         let at = 2 * PARAMETERS_SIZE;

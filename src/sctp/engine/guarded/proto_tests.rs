@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::random::Random;
-use crate::sctp::testing::epoch;
+use crate::sctp::testing::{epoch, offer};
 
 #[test]
 fn sctp_proto_reads_our_init() {
@@ -13,7 +13,7 @@ fn sctp_proto_reads_our_init() {
         remote: 2,
     };
     let [local, peer] =
-        [1, 2].map(|seed| Parameters::generate(&mut Random::from_number(seed), 2000));
+        [1, 2].map(|seed| Parameters::generate(&mut Random::from_number(seed), offer(2000)));
     assert!(Proto::new(&config, ports, &local, &peer).is_some());
 }
 

@@ -111,6 +111,14 @@ impl Engine for Native {
         self.sender.room(ahead)
     }
 
+    fn is_interleaved(&self) -> bool {
+        self.interleaved
+    }
+
+    fn interleaves(&self, stream: u16) -> bool {
+        self.interleaved && !self.sender.queue.has_waiting(stream)
+    }
+
     fn reset(&mut self, stream: u16) {
         self.reassembly.kill(stream, &mut self.events);
         self.close_side(stream);

@@ -4,13 +4,16 @@
 //! The way in: `chunk.rs` reads, `received.rs` knows which TSNs came and when to say so,
 //! `reassembly.rs` makes messages of fragments. The way out: `queue.rs` has what waits and whose
 //! turn it is, `flight.rs` what was sent, `recovery.rs` what of it is lost, `congestion/` how much
-//! of it there may be, `sender.rs` puts them together. `resets.rs` resets streams. This file has
-//! what comes in packets, and makes packets.
+//! of it there may be, `sender.rs` puts them together, `outgoing.rs` and
+//! `packets.rs` make packets. `resets.rs` resets streams. `api.rs` is what the owner calls, and this
+//! file has what comes in packets.
 
 mod api;
 mod chunk;
 mod congestion;
 mod flight;
+mod outgoing;
+mod packets;
 mod queue;
 mod ranges;
 mod reassembly;
@@ -25,14 +28,14 @@ mod streams;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use self::chunk::{Data, Sack, Skipped, flag};
 use self::queue::Side;
 use self::reassembly::Reassembly;
 use self::received::{Arrival, Received};
 use self::resets::{Outcome, Resets};
-use self::sender::{Next, Sender};
+use self::sender::Sender;
 use crate::sctp::config::Config;
 use crate::sctp::engine::control::{self, Control};
 use crate::sctp::engine::interface::{EngineEvent, Request};
@@ -54,6 +57,9 @@ pub(in crate::sctp) struct Native {
     packet_size: usize,
     window: usize,
     interleaved: bool,
+    /// RFC 9653: we take packets without a checksum, and the peer does.
+    takes_zero: bool,
+    sends_zero: bool,
     received: Received,
     reassembly: Reassembly,
     sender: Sender,
@@ -76,12 +82,14 @@ impl Native {
         handshake: Handshake,
     ) -> Option<Native> {
         let (local, peer) = (*handshake.local(), *handshake.peer()?);
-        let interleaved = false;
+        let interleaved = local.interleaving && peer.interleaving;
         let size = config.packet_size();
         Some(Native {
             packet_size: size,
             window: config.window() as usize,
             interleaved,
+            takes_zero: local.zero_checksum,
+            sends_zero: local.zero_checksum && peer.zero_checksum,
             received: Received::new(peer.initial_tsn),
             reassembly: Reassembly::new(interleaved),
             sender: Sender::new(now, config, interleaved, &local, &peer),
@@ -126,7 +134,9 @@ impl Native {
             counters.wrong_tag += 1;
             return None;
         }
-        if chunks.is_malformed() || !checksum_is_valid(&packet) {
+        // RFC 9653 §5.3: with a handshake in it, a packet has one.
+        let zero = self.takes_zero && !others && packet.get(8..12) == Some(&[0; 4]);
+        if chunks.is_malformed() || !(zero || checksum_is_valid(&packet)) {
             counters.malformed += 1;
             return None;
         }
@@ -363,92 +373,6 @@ impl Native {
         }
         self.urgent = true;
     }
-
-    /// Makes packets of all that may leave.
-    fn make_packets(&mut self, now: Instant, unread: usize, more: bool, out: &mut VecDeque<Bytes>) {
-        let mut packets = Packets::new(self.header(), self.packet_size, out);
-        while let Some(answer) = self.answers.pop_front() {
-            packets.reserve(answer.len());
-            packets.buffer.put_slice(&answer);
-        }
-        let room = self.packet_size - HEADER_SIZE - CHUNK_HEADER_SIZE - 4;
-        if let Some((tsn, skipped)) = self.sender.forward(now, room) {
-            packets
-                .reserve(CHUNK_HEADER_SIZE + 4 + Skipped::size(self.interleaved) * skipped.len());
-            Skipped::encode_all(self.interleaved, tsn as u32, &skipped, &mut packets.buffer);
-        }
-        let last_tsn = (self.sender.flight.next() - 1) as u32;
-        let timeout = self.sender.recovery.rto.current();
-        let queue = &self.sender.queue;
-        for value in self
-            .resets
-            .chunks(now, timeout, last_tsn, |id| queue.buffered(id) == 0)
-        {
-            let chunk = packet::chunk(resets::KIND, 0, &value);
-            packets.reserve(chunk.len());
-            packets.buffer.put_slice(&chunk);
-        }
-        let mut sack = self.received.is_waiting();
-        if self.received.is_due(now) {
-            self.put_sack(&mut packets, unread);
-            sack = false;
-        }
-        loop {
-            match self.sender.next(now, packets.room()) {
-                Next::Chunk(data) => {
-                    // RFC 9260 §6.1: a SACK travels with data, in front of it.
-                    if sack {
-                        sack = false;
-                        self.put_sack_beside(&mut packets, &data, unread);
-                    }
-                    packets.put_data(&data, self.interleaved);
-                }
-                Next::Full => packets.flush(),
-                Next::None => break,
-            }
-        }
-        packets.finish(self.sender.is_last(more));
-        self.sender.rest();
-    }
-
-    fn put_sack(&mut self, packets: &mut Packets<'_>, unread: usize) {
-        packets.reserve(32);
-        let window = self.credit(unread);
-        self.advertised = window;
-        let window = u32::try_from(window).unwrap_or(u32::MAX);
-        let room = packets.room();
-        self.received.write_sack(&mut packets.buffer, room, window);
-    }
-
-    /// The same in front of a chunk that is about to be put there.
-    fn put_sack_beside(&mut self, packets: &mut Packets<'_>, data: &Data, unread: usize) {
-        let size = Data::size(self.interleaved, data.payload.len());
-        // Without a gap it takes 16 bytes; in a full packet it leaves alone, before.
-        if packets.room() < size + 32 {
-            let mut alone = Packets::new(self.header(), self.packet_size, packets.out);
-            let window = self.credit(unread);
-            self.advertised = window;
-            let window = u32::try_from(window).unwrap_or(u32::MAX);
-            let room = alone.room();
-            self.received.write_sack(&mut alone.buffer, room, window);
-            alone.finish(false);
-            return;
-        }
-        let window = self.credit(unread);
-        self.advertised = window;
-        let window = u32::try_from(window).unwrap_or(u32::MAX);
-        let room = packets.room() - size;
-        self.received.write_sack(&mut packets.buffer, room, window);
-    }
-
-    fn header(&self) -> Header {
-        let ports = self.handshake.ports();
-        Header {
-            source_port: ports.local,
-            destination_port: ports.remote,
-            verification_tag: self.handshake.peer().map_or(0, |peer| peer.initiate_tag),
-        }
-    }
 }
 
 /// RFC 9260 §8.5.1: chunks of a packet whose tag need not be ours.
@@ -457,89 +381,4 @@ fn may_have_another_tag(kind: u8) -> bool {
         kind,
         kind::INIT | kind::ABORT | kind::SHUTDOWN_COMPLETE | kind::COOKIE_ECHO
     )
-}
-
-/// Packets as they are filled.
-struct Packets<'a> {
-    header: Header,
-    size: usize,
-    buffer: BytesMut,
-    /// Where the last DATA chunk of the present packet begins.
-    last_data: Option<usize>,
-    /// The packet before, and where its last DATA chunk begins: its flags are not settled before it
-    /// is known whether something follows.
-    before: Option<(BytesMut, usize)>,
-    out: &'a mut VecDeque<Bytes>,
-}
-
-impl<'a> Packets<'a> {
-    fn new(header: Header, size: usize, out: &'a mut VecDeque<Bytes>) -> Packets<'a> {
-        let mut packets = Packets {
-            header,
-            size,
-            buffer: BytesMut::new(),
-            last_data: None,
-            before: None,
-            out,
-        };
-        packets.begin();
-        packets
-    }
-
-    fn begin(&mut self) {
-        self.buffer = BytesMut::with_capacity(self.size);
-        self.header.write(&mut self.buffer);
-        self.last_data = None;
-    }
-
-    /// How many bytes fit into the present packet.
-    fn room(&self) -> usize {
-        self.size - self.buffer.len()
-    }
-
-    /// Makes room for so many bytes.
-    fn reserve(&mut self, bytes: usize) {
-        if self.room() < bytes {
-            self.flush();
-        }
-    }
-
-    fn put_data(&mut self, data: &Data, interleaved: bool) {
-        self.last_data = Some(self.buffer.len());
-        data.encode(interleaved, &mut self.buffer);
-    }
-
-    /// The present packet is full.
-    fn flush(&mut self) {
-        if self.buffer.len() <= HEADER_SIZE {
-            return;
-        }
-        if let Some((before, _)) = self.before.take() {
-            self.out.push_back(seal(before));
-        }
-        let last_data = self.last_data;
-        let full = std::mem::take(&mut self.buffer);
-        match last_data {
-            Some(at) => self.before = Some((full, at)),
-            None => self.out.push_back(seal(full)),
-        }
-        self.begin();
-    }
-
-    /// The last packet leaves. With `immediate` the peer is asked to acknowledge it at once
-    /// (RFC 7053): nothing else follows that would make it do so.
-    fn finish(mut self, immediate: bool) {
-        self.flush();
-        if let Some((mut before, at)) = self.before.take() {
-            if immediate {
-                before[at + 1] |= flag::IMMEDIATE;
-            }
-            self.out.push_back(seal(before));
-        }
-    }
-}
-
-fn seal(mut packet: BytesMut) -> Bytes {
-    packet::seal(&mut packet);
-    packet.freeze()
 }

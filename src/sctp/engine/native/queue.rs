@@ -124,6 +124,13 @@ impl Queue {
         self.streams.get(id).map_or(0, |stream| stream.buffered)
     }
 
+    /// Whether a message of the stream waits, or a part of one.
+    pub(super) fn has_waiting(&self, id: u16) -> bool {
+        self.streams
+            .get(id)
+            .is_some_and(|stream| !stream.queue.is_empty())
+    }
+
     pub(super) fn is_open(&self, id: u16) -> bool {
         self.streams
             .get(id)
@@ -310,3 +317,7 @@ impl Queue {
         stream.side = Side::Open;
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -335,3 +335,7 @@ impl Resets {
 
 /// The chunk type of all of it.
 pub(super) const KIND: u8 = kind::RECONFIG;
+
+#[cfg(test)]
+#[path = "resets_tests.rs"]
+mod tests;

@@ -61,3 +61,7 @@ impl Rto {
         self.backoff > 0
     }
 }
+
+#[cfg(test)]
+#[path = "rto_tests.rs"]
+mod tests;

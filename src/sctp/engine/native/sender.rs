@@ -61,7 +61,7 @@ impl Sender {
         let rto = Rto::new(config.rto_initial, config.rto_min, config.rto_max);
         Sender {
             interleaved,
-            forgiving: peer.forward_tsn,
+            forgiving: peer.forward_tsn || interleaved,
             packet,
             queue: Queue::new(interleaved),
             flight: Flight::new(interleaved, local.initial_tsn),

@@ -91,3 +91,7 @@ fn pace(path: &Path, window: usize, slow_start: bool) -> Option<f64> {
     let gain = if slow_start { 2.0 } else { 1.25 };
     Some(gain * window as f64 / paced_by(path)?)
 }
+
+#[cfg(test)]
+#[path = "mod_tests.rs"]
+mod tests;

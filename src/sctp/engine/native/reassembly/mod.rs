@@ -1,10 +1,13 @@
 //! Fragments become messages, and messages come in order (RFC 9260 §6.5, §6.9; RFC 8260 §2.2).
 
+mod run;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Bound;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
+use self::run::Run;
 use super::chunk::{Data, Skipped, flag};
 use super::serial;
 use super::streams::Streams;
@@ -19,19 +22,6 @@ const FIRST: u64 = 1 << 32;
 /// What belongs together: in DATA consecutive TSNs do, whatever they say; in I-DATA the fragments
 /// of a message do. The last is the TSN or the fragment sequence number.
 type Key = (u16, bool, u32, u64);
-
-/// Fragments of one message without a gap between them.
-#[derive(Debug)]
-struct Run {
-    stream: u16,
-    unordered: bool,
-    message: u32,
-    ppid: u32,
-    begins: bool,
-    ends: bool,
-    fragments: VecDeque<Bytes>,
-    size: usize,
-}
 
 /// A whole message.
 #[derive(Debug)]
@@ -181,7 +171,7 @@ impl Reassembly {
         self.held.remove(run.size, run.fragments.len());
         let whole = Whole {
             ppid: run.ppid,
-            contents: concat(run.size, &run.fragments),
+            contents: run.concat(),
         };
         self.held.add(whole.contents.len(), 1);
         let number = self.number(run.stream, run.message);
@@ -424,46 +414,6 @@ impl Stream {
     }
 }
 
-impl Run {
-    fn is_whole(&self) -> bool {
-        self.begins && self.ends
-    }
-
-    /// Whether this can come behind `before`.
-    fn follows(&self, before: &Run) -> bool {
-        let same = |run: &Run| (run.stream, run.unordered, run.message);
-        // RFC 9260 §6.9: all fragments of a message have the same number; of unordered ones it
-        // says nothing.
-        !before.ends
-            && !self.begins
-            && (same(self) == same(before)
-                || (self.unordered && before.unordered && self.stream == before.stream))
-    }
-
-    /// The smaller part moves, so that no order of arrival makes this quadratic.
-    fn append(&mut self, mut after: Run) {
-        self.size += after.size;
-        self.ends = after.ends;
-        if self.fragments.len() >= after.fragments.len() {
-            self.fragments.append(&mut after.fragments);
-        } else {
-            while let Some(fragment) = self.fragments.pop_back() {
-                after.fragments.push_front(fragment);
-            }
-            self.fragments = after.fragments;
-        }
-    }
-}
-
-/// One buffer of all fragments: the only copy on the way in.
-fn concat(size: usize, fragments: &VecDeque<Bytes>) -> Bytes {
-    let mut contents = BytesMut::with_capacity(size);
-    for fragment in fragments {
-        contents.extend_from_slice(fragment);
-    }
-    contents.freeze()
-}
-
 #[cfg(test)]
-#[path = "reassembly_tests.rs"]
+#[path = "mod_tests.rs"]
 mod tests;
