@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::pair::Pair;
 
 /// What DTLS, UDP and IP add to a packet on the wire.
-const OVERHEAD: usize = 37 + 8 + 20;
+pub(crate) const OVERHEAD: usize = 37 + 8 + 20;
 
 /// The same in both directions.
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,7 @@
 
 mod link;
 mod pair;
+mod shared;
 mod tables;
 
 use std::time::Duration;
@@ -45,6 +46,6 @@ fn memory(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(2));
-    targets = tables::links, tables::real_links, tables::fairness, tables::volume, memory
+    targets = tables::links, tables::real_links, tables::sharing, tables::fairness, tables::volume, memory
 }
 criterion_main!(benches);

@@ -10,6 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::link::{Conditions, Link};
 use crate::pair::Pair;
+use crate::shared::share;
 
 const QUEUE: Duration = Duration::from_millis(50);
 
@@ -103,6 +104,27 @@ pub(crate) fn real_links(_: &mut Criterion) {
             }
             let cost = (cpu() - before).as_secs_f64() * 1e3 / (bytes / 1e6);
             line += &format!(" {engine} {goodput:>5.1} ({cost:>4.1} ms/MB)");
+        }
+        println!("{line}");
+    }
+}
+
+/// Two associations through one bottleneck: what each gets, how fair that is, and the queue.
+pub(crate) fn sharing(_: &mut Criterion) {
+    let engines = engines();
+    for (first, second) in [(1, 1), (2, 2), (1, 2), (1, 3), (2, 3), (1, 0), (2, 0)] {
+        let [(one, a), (other, b)] = [&engines[first], &engines[second]];
+        let mut line = format!("{one:>8} and {other:<10}");
+        for queue in [20, 50, 200] {
+            let delay = Duration::from_millis(25);
+            let shares = share([a, b], 20e6, delay, Duration::from_millis(queue));
+            line += &format!(
+                " queue {queue:>3} ms: {:>4.1} + {:>4.1} Mbit/s, Jain {:.2}, {:>5.1} ms;",
+                shares.rates[0] / 1e6,
+                shares.rates[1] / 1e6,
+                shares.fairness(),
+                shares.queue.as_secs_f64() * 1e3,
+            );
         }
         println!("{line}");
     }
