@@ -152,6 +152,10 @@ impl Default for Config {
 
 builders! {
     Config {
+        sctp_engine: SctpEngine,
+        congestion_control: CongestionControl,
+        interleaving: bool,
+        zero_checksum: bool,
         local_port: u16,
         max_message_size: u32,
         receive_window: u32,

@@ -27,10 +27,7 @@ fn memory(criterion: &mut Criterion) {
     for engine in [SctpEngine::SctpProto, SctpEngine::Native] {
         for (name, size, count) in sizes {
             let message = Bytes::from(vec![7; size]);
-            let config = Config {
-                sctp_engine: engine,
-                ..Default::default()
-            };
+            let config = Config::default().sctp_engine(engine);
             group.throughput(Throughput::Bytes((size * count) as u64));
             let name = format!("{}: {count} messages of {name}", engine.as_str());
             group.bench_function(name, |bencher| {

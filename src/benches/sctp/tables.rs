@@ -54,10 +54,10 @@ pub(crate) fn links(_: &mut Criterion) {
 
 /// What carries the data, and how it avoids congestion.
 fn engines() -> [(&'static str, Config); 4] {
-    let native = |congestion_control| Config {
-        sctp_engine: SctpEngine::Native,
-        congestion_control,
-        ..Default::default()
+    let native = |congestion_control| {
+        Config::default()
+            .sctp_engine(SctpEngine::Native)
+            .congestion_control(congestion_control)
     };
     [
         ("sctp-proto", Config::default()),
@@ -132,10 +132,10 @@ pub(crate) fn sharing(_: &mut Criterion) {
 
 /// The delay of a message of 100 bytes every 20 ms, beside a channel that sends all it can.
 pub(crate) fn fairness(_: &mut Criterion) {
-    let native = |interleaving| Config {
-        sctp_engine: SctpEngine::Native,
-        interleaving,
-        ..Default::default()
+    let native = |interleaving| {
+        Config::default()
+            .sctp_engine(SctpEngine::Native)
+            .interleaving(interleaving)
     };
     delays("sctp-proto", &Config::default());
     delays("native", &native(false));
