@@ -2,8 +2,7 @@
 
 use sdp_types::{Attribute, Connection, Media};
 
-use super::media_answer::MediaAnswer;
-use super::section::MediaSection;
+use super::media::{MediaAnswer, MediaSection};
 use super::write::{application_attributes, session, text, transport_attributes};
 use super::{Description, Origin, SdpWriteError};
 

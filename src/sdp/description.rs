@@ -1,6 +1,7 @@
 //! What both sides of a data-channel session say of themselves.
 
-use super::{Fingerprint, IceCredentials, LeftOut, Setup};
+use super::left_out::LeftOut;
+use super::types::{Fingerprint, IceCredentials, Setup};
 
 /// One side's description of its data-channel transport: ours to be written, or the peer's that
 /// was read.

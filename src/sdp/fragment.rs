@@ -52,7 +52,7 @@ impl Fragment {
         let mut out = Fragment::default();
         let mut levels = vec![&session.attributes];
         for media in &session.medias {
-            let named = super::parse::mid(media)?;
+            let named = super::transport::mid(media)?;
             if mid.is_none() || named.is_none() || named.as_deref() == mid {
                 out.mid = out.mid.or(named);
                 levels.push(&media.attributes);

@@ -20,26 +20,25 @@
 //! lets out, since clients fail without it. Sections outside of the bundle are rejected (port 0).
 
 mod answer;
-mod codec;
 mod description;
 mod error;
 mod fragment;
 mod left_out;
-mod media_answer;
+mod media;
 mod parse;
-mod section;
+mod transport;
 mod types;
 mod write;
 mod write_error;
 
 pub use answer::Offer;
-pub use codec::Codec;
 pub use description::Description;
 pub use error::SdpError;
 pub use fragment::Fragment;
 pub use left_out::LeftOut;
-pub use media_answer::{MediaAnswer, Sending};
-pub use section::{Direction, ExtensionMap, MediaKind, MediaSection, Rid, SsrcGroup};
+pub use media::{
+    Codec, Direction, ExtensionMap, MediaAnswer, MediaKind, MediaSection, Rid, Sending, SsrcGroup,
+};
 pub use types::{Fingerprint, IceCredentials, Origin, Setup};
 pub use write_error::SdpWriteError;
 

@@ -1,4 +1,4 @@
-//! Why a description of our own cannot be written.
+//! What can be wrong with what we say ourselves.
 
 use super::types::Setup;
 

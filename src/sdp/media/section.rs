@@ -146,7 +146,7 @@ pub struct MediaSection {
 
 impl MediaSection {
     /// Reads an m-section; `None` when it is not one of audio or video, or has no identification.
-    pub(super) fn read(session: &Session, media: &Media) -> Option<MediaSection> {
+    pub(in crate::sdp) fn read(session: &Session, media: &Media) -> Option<MediaSection> {
         let kind = match media.media.as_str() {
             "audio" => MediaKind::Audio,
             "video" => MediaKind::Video,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::sdp::{Description, MediaKind};
 
-const CHROMIUM: &str = include_str!("testdata/chromium_audio_video.sdp");
+const CHROMIUM: &str = include_str!("../testdata/chromium_audio_video.sdp");
 
 fn codec(name: &str, parameters: &str) -> Codec {
     Codec {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::sdp::{Description, SdpError};
 
-const CHROMIUM: &str = include_str!("testdata/chromium_audio_video.sdp");
+const CHROMIUM: &str = include_str!("../testdata/chromium_audio_video.sdp");
 
 /// The sections of Chromium's offer with lines added to the last of audio and video.
 fn video(lines: &str) -> MediaSection {

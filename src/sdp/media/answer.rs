@@ -3,8 +3,8 @@
 use sdp_types::Attribute;
 
 use super::section::{Direction, MediaSection, SsrcGroup};
-use super::types::is_token;
-use super::write_error::SdpWriteError;
+use crate::sdp::types::is_token;
+use crate::sdp::write_error::SdpWriteError;
 
 /// An m-section of audio or video that is accepted. What it names must have been offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +41,13 @@ pub struct Sending {
 
 impl MediaAnswer {
     /// The formats of the m-line.
-    pub(super) fn formats(&self) -> String {
+    pub(in crate::sdp) fn formats(&self) -> String {
         let numbers: Vec<_> = self.payload_types.iter().map(u8::to_string).collect();
         numbers.join(" ")
     }
 
     /// The attributes of the answered m-section, without its transport.
-    pub(super) fn attributes(
+    pub(in crate::sdp) fn attributes(
         &self,
         offered: &MediaSection,
     ) -> Result<Vec<Attribute>, SdpWriteError> {
@@ -177,5 +177,5 @@ impl Sending {
 }
 
 #[cfg(test)]
-#[path = "media_answer_tests.rs"]
+#[path = "answer_tests.rs"]
 mod tests;

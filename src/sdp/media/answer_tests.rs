@@ -1,7 +1,7 @@
 use super::*;
 use crate::sdp::{Description, Offer, Origin, Setup};
 
-const CHROMIUM: &str = include_str!("testdata/chromium_audio_video.sdp");
+const CHROMIUM: &str = include_str!("../testdata/chromium_audio_video.sdp");
 
 fn offer() -> Offer {
     let layers = "a=rid:q send\na=rid:f send\na=simulcast:send q;f\n";
