@@ -45,6 +45,14 @@ pub enum SdpError {
         /// How many m-sections there were.
         media: usize,
     },
+    /// No m-section of data channels, audio or video that is not stopped.
+    #[error(
+        "none of the {media} m= lines is usable: each has port 0, or is neither of data channels nor of audio or video"
+    )]
+    NothingUsable {
+        /// How many m-sections there were.
+        media: usize,
+    },
     /// The m-section for data channels has port 0.
     #[error(
         "the m=application line has port 0, which refuses data channels; an accepted one has port 9 or that of a candidate"
@@ -143,6 +151,7 @@ impl SdpError {
             SdpError::Syntax { .. } => "syntax",
             SdpError::TooMany { .. } => "too_many",
             SdpError::NoDataChannels { .. } => "no_data_channels",
+            SdpError::NothingUsable { .. } => "nothing_usable",
             SdpError::DataChannelsRejected => "data_channels_rejected",
             SdpError::MissingIceCredential { .. } => "missing_ice_credential",
             SdpError::IceCredentialLength { .. } => "ice_credential_length",

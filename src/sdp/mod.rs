@@ -9,6 +9,8 @@
 //! - [`Description::parse_media_offer`] reads one with audio and video, which
 //!   [`Offer::answer_media`] accepts;
 //! - [`Description::to_offer`] writes an offer, [`Description::parse_answer`] reads the answer;
+//! - [`Description::to_media_offer`] writes one with audio and video,
+//!   [`Description::parse_media_answer`] reads the answer;
 //! - [`Fragment`] is what `PATCH` carries: candidates found later, and ICE restarts (RFC 8840).
 //!
 //! # Offers with audio and video
@@ -25,6 +27,7 @@ mod error;
 mod fragment;
 mod left_out;
 mod media;
+mod offer;
 mod parse;
 mod transport;
 mod types;
@@ -37,8 +40,10 @@ pub use error::SdpError;
 pub use fragment::Fragment;
 pub use left_out::LeftOut;
 pub use media::{
-    Codec, Direction, ExtensionMap, MediaAnswer, MediaKind, MediaSection, Rid, Sending, SsrcGroup,
+    Codec, Direction, ExtensionMap, MediaAnswer, MediaKind, MediaOffer, MediaSection, Rid, Sending,
+    SsrcGroup,
 };
+pub use offer::{Answer, OfferSection};
 pub use types::{Fingerprint, IceCredentials, Origin, Setup};
 pub use write_error::SdpWriteError;
 

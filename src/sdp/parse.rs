@@ -6,6 +6,7 @@ use super::answer::{OfferedSection, SectionRole};
 use super::error::{SdpError, excerpt};
 use super::left_out::candidates;
 use super::media::MediaSection;
+use super::offer::Answer;
 use super::transport::{Scope, mid};
 use super::{DEFAULT_SCTP_PORT, Description, MAX_DESCRIPTION_SIZE, MAX_MEDIA, Offer, Setup};
 
@@ -35,6 +36,15 @@ impl Description {
     /// [`SdpError`], when the answer does not accept the data channels or cannot be read.
     pub fn parse_answer(text: &str) -> Result<Description, SdpError> {
         answer(text)
+    }
+
+    /// Reads the answer to an offer of ours [with media](Self::to_media_offer).
+    ///
+    /// # Errors
+    /// [`SdpError`], also when nothing is accepted, or not all in one BUNDLE group with RTCP on the
+    /// same port.
+    pub fn parse_media_answer(text: &str) -> Result<Answer, SdpError> {
+        media_answer(text)
     }
 }
 
@@ -123,7 +133,7 @@ fn is_offered(media: &Media) -> bool {
 fn find_media(session: &Session) -> Result<usize, SdpError> {
     let is_media = |m: &Media| matches!(m.media.as_str(), "audio" | "video") && is_offered(m);
     let found = session.medias.iter().position(is_media);
-    found.ok_or(SdpError::NoDataChannels {
+    found.ok_or(SdpError::NothingUsable {
         media: session.medias.len(),
     })
 }
@@ -154,6 +164,52 @@ fn answer(text: &str) -> Result<Description, SdpError> {
         Setup::ActPass => Err(SdpError::SetupUndecided),
         Setup::Active | Setup::Passive => Ok(description),
     }
+}
+
+/// An answer to an offer of ours with media.
+fn media_answer(text: &str) -> Result<Answer, SdpError> {
+    let session = session(text, MAX_DESCRIPTION_SIZE, 0)?;
+    let accepted = |media: &&Media| media.port != 0;
+    let data = session
+        .medias
+        .iter()
+        .position(|media| is_data(media) && media.port != 0);
+    let anchor = match data {
+        Some(data) => data,
+        None => find_media(&session)?,
+    };
+    let group = bundle_group(&session, &session.medias[anchor]);
+    let carrier = carrier(&session, anchor, &group);
+    let transport = carrier.unwrap_or(anchor);
+    let description = describe(&session, anchor, carrier, Kind::Answer)?;
+    // RFC 8842 §5.3
+    if description.setup == Setup::ActPass {
+        return Err(SdpError::SetupUndecided);
+    }
+    let mut media = Vec::new();
+    for (index, of) in session
+        .medias
+        .iter()
+        .enumerate()
+        .filter(|(_, m)| accepted(m))
+    {
+        let Some(read) = MediaSection::read(&session, of) else {
+            continue;
+        };
+        let section = index + 1;
+        if !read.rtcp_mux {
+            return Err(SdpError::NoRtcpMux { section });
+        }
+        if index != transport && !group.contains(&read.mid.as_str()) {
+            return Err(SdpError::NotBundled { section });
+        }
+        media.push(read);
+    }
+    Ok(Answer {
+        description,
+        data: data.is_some(),
+        media,
+    })
 }
 
 /// The lines of a text of limited size; `skipped` of them are not the peer's.

@@ -166,6 +166,11 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(token)
 }
 
+/// Whether a text can be the value of a line.
+pub(super) fn is_line(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['\r', '\n', '\0'])
+}
+
 #[cfg(test)]
 #[path = "types_tests.rs"]
 mod tests;

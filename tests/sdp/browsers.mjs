@@ -1,5 +1,5 @@
 // Whether a browser accepts our answers to its offers of audio, video and data, refused and
-// accepted, over several rounds:
+// accepted, and our offers to it, over several rounds:
 //
 //   node tests/sdp/browsers.mjs ANSWERER (chromium | firefox) PATH
 //
@@ -15,12 +15,12 @@ const [program, browserName, executablePath] = process.argv.slice(2);
 
 const answerer = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
 const lines = createInterface({ input: answerer.stdout })[Symbol.asyncIterator]();
-const answers = async (offer) => {
-  answerer.stdin.write(`${JSON.stringify(offer)}\n`);
+const ask = async (question) => {
+  answerer.stdin.write(`${JSON.stringify(question)}\n`);
   const { value } = await lines.next();
-  const both = JSON.parse(value);
-  assert.equal(both.error, undefined, offer);
-  return both;
+  const said = JSON.parse(value);
+  assert.equal(said.error, undefined, `${said.error}\n${question.answer ?? question}`);
+  return said;
 };
 
 // Each is offered in one bundle with what came before it.
@@ -49,6 +49,16 @@ const sequences = [
   ['layers'],
 ];
 
+// What we offer, round by round.
+const offered = [
+  [{ make: ['data'] }],
+  [{ make: ['audio', 'video', 'data'] }],
+  [{ make: ['audio'] }, { make: ['audio', 'data'] }, { make: ['audio', 'data', 'video'] },
+    { make: ['audio', 'data', 'video'], stopped: [0] },
+    { make: ['audio', 'data', 'video', 'audio'], stopped: [0] },
+    { make: ['audio', 'data', 'video', 'audio'], stopped: [0, 1] }],
+];
+
 const browser = await launch({
   browser: browserName === 'firefox' ? 'firefox' : 'chrome',
   executablePath,
@@ -59,7 +69,7 @@ const browser = await launch({
 let failed = 0;
 try {
   const page = await browser.newPage();
-  await page.exposeFunction('answers', answers);
+  await page.exposeFunction('ask', ask);
   for (const bundlePolicy of ['balanced', 'max-compat', 'max-bundle']) {
     for (const which of ['refused', 'accepted', 'refused, then accepted']) {
       // As one offer, and as one after the other.
@@ -76,6 +86,16 @@ try {
           }
         }
       }
+    }
+  }
+  for (const rounds of offered) {
+    const name = `our offers, ${JSON.stringify(rounds)}`;
+    try {
+      await page.evaluate(answer, rounds);
+      console.log(`ok      ${browserName}: ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.error(`FAILED  ${browserName}: ${name}: ${error.message}`);
     }
   }
 } finally {
@@ -98,7 +118,7 @@ async function run(bundlePolicy, which, atOnce, steps) {
       });
       const offer = pc.localDescription.sdp;
       const refuses = which === 'refused' || (which !== 'accepted' && !answered);
-      const { [refuses ? 'refused' : 'accepted']: sdp } = await window.answers(offer);
+      const { [refuses ? 'refused' : 'accepted']: sdp } = await window.ask(offer);
       answered = true;
       try {
         await pc.setRemoteDescription({ type: 'answer', sdp });
@@ -117,6 +137,30 @@ async function run(bundlePolicy, which, atOnce, steps) {
           throw new Error(`${offered}: the MID of ${mid} is not negotiated\n${offer}`);
         }
       }
+    }
+  } finally {
+    pc.close();
+  }
+}
+
+// Answers our offers, each of which is of the same session.
+async function answer(rounds) {
+  const pc = new RTCPeerConnection();
+  try {
+    for (const round of rounds) {
+      const { offer } = await window.ask(round);
+      await pc.setRemoteDescription({ type: 'offer', sdp: offer }).catch((error) => {
+        throw new Error(`${error.message}\n${offer}`);
+      });
+      await pc.setLocalDescription();
+      const accepted = await window.ask({ answer: pc.localDescription.sdp });
+      const live = round.make.map((kind, index) => ({ kind, mid: String(index) }))
+        .filter(({ mid }) => !(round.stopped ?? []).includes(Number(mid)));
+      const media = live.filter(({ kind }) => kind !== 'data').map(({ mid }) => [mid, 'recvonly']);
+      const data = live.some(({ kind }) => kind === 'data');
+      const wanted = JSON.stringify({ data, media });
+      const found = JSON.stringify({ data: accepted.data, media: accepted.media });
+      if (found !== wanted) throw new Error(`${found}, not ${wanted}\n${pc.localDescription.sdp}`);
     }
   } finally {
     pc.close();

@@ -103,15 +103,7 @@ impl MediaAnswer {
                 return Err(wrong);
             }
             media |= !codec.is_auxiliary();
-            out.push(Attribute::with_value("rtpmap", codec.rtpmap()));
-            for feedback in &codec.feedback {
-                let line = format!("{payload_type} {feedback}");
-                out.push(Attribute::with_value("rtcp-fb", line));
-            }
-            if let Some(parameters) = &codec.parameters {
-                let line = format!("{payload_type} {parameters}");
-                out.push(Attribute::with_value("fmtp", line));
-            }
+            out.extend(codec.attributes());
         }
         if media {
             Ok(())
@@ -145,7 +137,7 @@ impl MediaAnswer {
 }
 
 impl Sending {
-    fn attributes(&self, out: &mut Vec<Attribute>) -> Result<(), SdpWriteError> {
+    pub(super) fn attributes(&self, out: &mut Vec<Attribute>) -> Result<(), SdpWriteError> {
         let Sending {
             stream,
             track,

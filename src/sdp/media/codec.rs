@@ -1,6 +1,6 @@
 //! The codecs of an m-section of audio or video (RFC 8866 §6.6, RFC 4585 §4.2).
 
-use sdp_types::Media;
+use sdp_types::{Attribute, Media};
 
 /// One payload type and all that a description says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,18 +97,32 @@ impl Codec {
         }
     }
 
-    /// The value of `a=rtpmap`.
-    pub(super) fn rtpmap(&self) -> String {
+    /// The lines that describe it.
+    pub(super) fn attributes(&self) -> Vec<Attribute> {
         let Codec {
             payload_type,
             name,
             clock_rate,
             ..
         } = self;
-        match self.channels {
+        let map = match self.channels {
             Some(channels) => format!("{payload_type} {name}/{clock_rate}/{channels}"),
             None => format!("{payload_type} {name}/{clock_rate}"),
-        }
+        };
+        let described =
+            |name, text: &String| Attribute::with_value(name, format!("{payload_type} {text}"));
+        let mut out = vec![Attribute::with_value("rtpmap", map)];
+        out.extend(
+            self.feedback
+                .iter()
+                .map(|feedback| described("rtcp-fb", feedback)),
+        );
+        out.extend(
+            self.parameters
+                .iter()
+                .map(|parameters| described("fmtp", parameters)),
+        );
+        out
     }
 }
 

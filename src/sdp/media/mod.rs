@@ -2,8 +2,10 @@
 
 mod answer;
 mod codec;
+mod offer;
 mod section;
 
 pub use answer::{MediaAnswer, Sending};
 pub use codec::Codec;
+pub use offer::MediaOffer;
 pub use section::{Direction, ExtensionMap, MediaKind, MediaSection, Rid, SsrcGroup};

@@ -120,7 +120,7 @@ fn bundle_and_rtcp_mux_are_required_and_the_section_is_named() {
     assert!(Description::parse_media_offer(&stopped).is_ok());
     let nothing = media_only().replace("m=audio 55660", "m=audio 0");
     let nothing = nothing.replace("m=video 37034", "m=video 0");
-    assert_eq!(error(&nothing), SdpError::NoDataChannels { media: 2 });
+    assert_eq!(error(&nothing), SdpError::NothingUsable { media: 2 });
 }
 
 #[test]
