@@ -1,18 +1,53 @@
 //! What protecting and unprotecting a packet of 1,200 bytes costs, for each profile, in batches as
-//! the network has them. `cargo bench -p actix-rtc-proto --bench srtp`; packets per second are
-//! those of one core.
+//! the network has them. `cargo bench -p actix-rtc-proto --bench srtp`; all times are CPU time, and
+//! so packets per second are those of one core, whatever else the machine does.
 
 #![allow(missing_docs, reason = "criterion_group! makes functions without any")]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use actix_rtc_proto::net::Coalescer;
 use actix_rtc_proto::srtp::{Config, Contexts, Side, SrtpKeyingMaterial, SrtpProfile};
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use nix::time::{ClockId, clock_gettime};
 
 /// As many as leave in one segmented send.
 const BATCH: usize = 50;
 const PACKET: usize = 1_200;
+
+/// The CPU time of this thread.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start().saturating_sub(start)
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
 
 fn contexts(profile: SrtpProfile, side: Side) -> Contexts {
     let bytes = vec![7; profile.keying_material_len()];
@@ -34,7 +69,7 @@ impl Source {
     }
 }
 
-fn packets(c: &mut Criterion) {
+fn packets(c: &mut Criterion<CpuTime>) {
     for profile in SrtpProfile::ALL {
         let mut group = c.benchmark_group(profile.as_str());
         group.throughput(Throughput::Elements(BATCH as u64));
@@ -97,5 +132,9 @@ fn packets(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, packets);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = packets
+}
 criterion_main!(benches);
