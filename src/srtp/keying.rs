@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::constant_time;
 use zeroize::Zeroizing;
 
 /// SRTP protection profiles that can be chosen.
@@ -69,7 +70,7 @@ impl SrtpProfile {
 
 /// The keys for SRTP of both directions, wiped when it is dropped. Its `Debug` shows the profile
 /// only.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct SrtpKeyingMaterial {
     profile: SrtpProfile,
     material: Zeroizing<Vec<u8>>,
@@ -110,6 +111,16 @@ impl SrtpKeyingMaterial {
         (&keys[index * key..][..key], &salts[index * salt..][..salt])
     }
 }
+
+impl PartialEq for SrtpKeyingMaterial {
+    /// Takes the same time whatever differs.
+    fn eq(&self, other: &SrtpKeyingMaterial) -> bool {
+        let same = constant_time::verify_slices_are_equal(&self.material, &other.material);
+        self.profile == other.profile && same.is_ok()
+    }
+}
+
+impl Eq for SrtpKeyingMaterial {}
 
 impl fmt::Debug for SrtpKeyingMaterial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -302,6 +302,31 @@ fn batches_go_through_whole() {
 }
 
 #[test]
+fn keying_material_is_cut_as_rfc_5764_says_and_compared_whole() {
+    for profile in SrtpProfile::ALL {
+        let (key, salt) = (profile.key_len(), profile.salt_len());
+        let bytes: Vec<u8> = (0..profile.keying_material_len() as u8).collect();
+        let new = |bytes: &[u8]| SrtpKeyingMaterial::new(profile, bytes.to_vec());
+        let material = new(&bytes).unwrap();
+        assert_eq!(
+            material.client(),
+            (&bytes[..key], &bytes[2 * key..][..salt])
+        );
+        assert_eq!(
+            material.server(),
+            (&bytes[key..2 * key], &bytes[2 * key + salt..])
+        );
+        assert_eq!(Some(&material), new(&bytes).as_ref());
+        assert_eq!(new(&bytes[1..]), None);
+        for at in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[at] ^= 1;
+            assert_ne!(Some(&material), new(&other).as_ref());
+        }
+    }
+}
+
+#[test]
 fn keys_are_not_in_the_debug_text() {
     let material = material(SrtpProfile::AeadAes128Gcm, 9);
     let contexts = Contexts::new(&material, Side::Client, Config::default()).unwrap();
