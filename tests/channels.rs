@@ -10,33 +10,31 @@ use std::time::Duration;
 
 use actix_rtc::{
     Config, DataChannel, DataChannelOptions, DataChannelState, Message, Runtime, SendError,
-    Session, SessionOptions,
 };
-use pair::{channel, config, dialling, signal, start};
+use pair::{Pair, config, signal, start};
 use time_limit::within;
 use tokio_stream::StreamExt;
 
-/// Two sessions in one process, with a channel from the first to the second.
-struct Pair {
+/// Two sessions in one process, with a channel from the offerer to the answerer.
+struct Connected {
     _rtc: Runtime,
-    sessions: [Session; 2],
+    pair: Pair,
     ours: DataChannel,
     theirs: DataChannel,
 }
 
-impl Pair {
-    async fn new(change: impl FnOnce(&mut Config)) -> Pair {
+impl Connected {
+    async fn new(change: impl FnOnce(&mut Config)) -> Connected {
         let mut config = config(2);
         change(&mut config);
         let rtc = start(config);
-        let sessions = [dialling(), SessionOptions::default()].map(|o| rtc.session(o).unwrap());
-        let [offerer, answerer] = &sessions;
+        let pair = Pair::new(&rtc);
         // Not connected yet: the channel waits for that.
-        signal(offerer, answerer).await;
-        let (ours, theirs) = channel(offerer, answerer).await;
-        Pair {
+        signal(&pair.offerer, &pair.answerer).await;
+        let (ours, theirs) = pair.channel().await;
+        Connected {
             _rtc: rtc,
-            sessions,
+            pair,
             ours,
             theirs,
         }
@@ -45,15 +43,15 @@ impl Pair {
 
 #[tokio::test]
 async fn messages_come_as_a_stream_that_ends_with_the_channel() {
-    let pair = Pair::new(|_| {}).await;
-    let mut stream = pair.theirs.messages();
+    let both = Connected::new(|_| {}).await;
+    let mut stream = both.theirs.messages();
     let sender = tokio::spawn(async move {
         for number in 0..500u32 {
-            pair.ours.send(number.to_string()).await.unwrap();
+            both.ours.send(number.to_string()).await.unwrap();
         }
         // What was sent is still delivered.
-        pair.ours.close();
-        pair.ours.closed().await
+        both.ours.close();
+        both.ours.closed().await
     });
     let mut expected = 0u32;
     while let Some(message) = within(stream.next()).await {
@@ -62,7 +60,7 @@ async fn messages_come_as_a_stream_that_ends_with_the_channel() {
     }
     assert_eq!(expected, 500);
     assert_eq!(within(sender).await.unwrap(), None);
-    assert_eq!(within(pair.theirs.closed()).await, None);
+    assert_eq!(within(both.theirs.closed()).await, None);
     assert_eq!(
         within(stream.next()).await,
         None,
@@ -72,8 +70,8 @@ async fn messages_come_as_a_stream_that_ends_with_the_channel() {
 
 #[tokio::test]
 async fn messages_go_to_and_fro_while_workers_look_for_them_and_when_they_have_slept() {
-    let pair = Pair::new(|config| config.busy_poll = Some(Duration::from_micros(100))).await;
-    let Pair { ours, theirs, .. } = &pair;
+    let both = Connected::new(|config| config.busy_poll = Some(Duration::from_micros(100))).await;
+    let Connected { ours, theirs, .. } = &both;
     for pause in [Duration::ZERO, Duration::from_millis(20)] {
         for round in 0..50_u8 {
             tokio::time::sleep(pause).await;
@@ -88,12 +86,12 @@ async fn messages_go_to_and_fro_while_workers_look_for_them_and_when_they_have_s
 
 #[tokio::test]
 async fn the_halves_of_a_channel_send_and_receive_on_two_threads() {
-    let Pair {
+    let Connected {
         _rtc,
-        sessions: _sessions,
+        pair: _pair,
         ours,
         theirs,
-    } = Pair::new(|_| {}).await;
+    } = Connected::new(|_| {}).await;
     let echo = tokio::spawn(async move {
         while let Some(message) = theirs.recv().await {
             theirs.send(message).await.unwrap();
@@ -131,8 +129,8 @@ async fn the_halves_of_a_channel_send_and_receive_on_two_threads() {
 #[tokio::test]
 async fn the_fall_of_the_buffered_amount_to_its_threshold_is_waited_for() {
     const THRESHOLD: usize = 100_000;
-    let pair = Pair::new(|_| {}).await;
-    let ours = &pair.ours;
+    let both = Connected::new(|_| {}).await;
+    let ours = &both.ours;
     assert_eq!(ours.buffered_amount_low_threshold(), 0);
     // Nothing waits: it is low already.
     within(ours.buffered_amount_low()).await;
@@ -158,7 +156,7 @@ async fn the_fall_of_the_buffered_amount_to_its_threshold_is_waited_for() {
         assert!(low.await.is_err(), "it is high as long as nobody reads");
         let reading = async {
             for _ in 0..sent {
-                assert_eq!(pair.theirs.recv().await, Some(message.clone()));
+                assert_eq!(both.theirs.recv().await, Some(message.clone()));
             }
         };
         let waiting = async {
@@ -173,29 +171,32 @@ async fn the_fall_of_the_buffered_amount_to_its_threshold_is_waited_for() {
         .is_ok()
     {}
     let (_, ()) =
-        within(async { tokio::join!(pair.sessions[0].close(), ours.buffered_amount_low()) }).await;
+        within(async { tokio::join!(both.pair.offerer.close(), ours.buffered_amount_low()) }).await;
     assert_eq!(ours.state(), DataChannelState::Closed);
 }
 
 #[tokio::test]
 async fn messages_of_many_mebibytes_cross_where_both_sides_allow_them() {
     const MAX: usize = 8 << 20;
-    let pair = Pair::new(|config| config.sctp.max_message_size = MAX as u32).await;
-    assert_eq!(pair.sessions[0].sctp().max_message_size(), Some(MAX as u32));
+    let both = Connected::new(|config| config.sctp.max_message_size = MAX as u32).await;
+    assert_eq!(
+        both.pair.offerer.sctp().max_message_size(),
+        Some(MAX as u32)
+    );
     let large: Vec<u8> = (0..MAX).map(|at| (at ^ (at >> 9)) as u8).collect();
     let large = Message::binary(large);
     let sending = async {
         for message in [large.clone(), Message::text("between"), large.clone()] {
-            pair.ours.send(message).await.unwrap();
+            both.ours.send(message).await.unwrap();
         }
     };
     let receiving = async {
-        assert!(pair.theirs.recv().await.as_ref() == Some(&large));
-        assert_eq!(pair.theirs.recv().await, Some(Message::text("between")));
-        assert!(pair.theirs.recv().await.as_ref() == Some(&large));
+        assert!(both.theirs.recv().await.as_ref() == Some(&large));
+        assert_eq!(both.theirs.recv().await, Some(Message::text("between")));
+        assert!(both.theirs.recv().await.as_ref() == Some(&large));
     };
     within(async { tokio::join!(sending, receiving) }).await;
-    let refused = within(pair.ours.send(Message::binary(vec![0; MAX + 1]))).await;
+    let refused = within(both.ours.send(Message::binary(vec![0; MAX + 1]))).await;
     assert_eq!(
         refused,
         Err(SendError::TooLarge {
@@ -209,12 +210,15 @@ async fn messages_of_many_mebibytes_cross_where_both_sides_allow_them() {
 async fn closed_channels_that_nobody_reads_hold_the_window_and_can_be_read_later() {
     const MESSAGE: usize = 16_384;
     let limit = 65_536;
-    let pair = Pair::new(|config| config.channel_receive_limit = limit).await;
+    let both = Connected::new(|config| config.channel_receive_limit = limit).await;
     let mut sent = Vec::new();
     // Until the window is closed; without one that would be 200 MB.
     'open: for number in 0..100 {
         let label = number.to_string();
-        let channel = pair.sessions[0].create_data_channel(&label, DataChannelOptions::default());
+        let channel = both
+            .pair
+            .offerer
+            .create_data_channel(&label, DataChannelOptions::default());
         let Ok(channel) = tokio::time::timeout(Duration::from_secs(1), channel).await else {
             break;
         };
@@ -244,7 +248,7 @@ async fn closed_channels_that_nobody_reads_hold_the_window_and_can_be_read_later
     let sent = sent.into_iter().enumerate().filter(|(_, count)| *count > 0);
     let mut readers = Vec::new();
     for (number, count) in sent {
-        let theirs = within(pair.sessions[1].accept_data_channel())
+        let theirs = within(both.pair.answerer.accept_data_channel())
             .await
             .unwrap();
         assert_eq!(theirs.label(), number.to_string());
@@ -262,15 +266,18 @@ async fn closed_channels_that_nobody_reads_hold_the_window_and_can_be_read_later
 
 #[tokio::test]
 async fn what_waits_for_room_arrives_when_an_unread_channel_is_dropped() {
-    let Pair {
+    let Connected {
         _rtc,
-        sessions,
+        pair,
         ours,
         theirs,
-    } = Pair::new(|config| config.channel_receive_limit = 65_536).await;
-    let read = within(sessions[0].create_data_channel("read", DataChannelOptions::default()));
+    } = Connected::new(|config| config.channel_receive_limit = 65_536).await;
+    let read = within(
+        pair.offerer
+            .create_data_channel("read", DataChannelOptions::default()),
+    );
     let read = read.await.unwrap();
-    let their_read = within(sessions[1].accept_data_channel()).await.unwrap();
+    let their_read = within(pair.answerer.accept_data_channel()).await.unwrap();
     within(read.opened()).await.unwrap();
     while tokio::time::timeout(Duration::from_secs(1), ours.send(vec![7; 16_384]))
         .await

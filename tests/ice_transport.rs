@@ -183,22 +183,22 @@ impl Drop for Middle {
 }
 
 /// Two stacks that are connected over someone in the middle, with a channel between them.
-struct Pair {
-    one: Stack,
-    two: Stack,
+struct Stacks {
+    a: Stack,
+    b: Stack,
     middle: Middle,
     channels: [DataChannel; 2],
 }
 
-async fn connected(rtc: &Runtime) -> Pair {
-    let one = stack(rtc, IceRole::Controlling).await;
-    let two = stack(rtc, IceRole::Controlled).await;
-    let candidates = two.gatherer.local_candidates();
+async fn connected(rtc: &Runtime) -> Stacks {
+    let a = stack(rtc, IceRole::Controlling).await;
+    let b = stack(rtc, IceRole::Controlled).await;
+    let candidates = b.gatherer.local_candidates();
     let mut addresses = candidates.iter().filter_map(IceCandidate::socket_addr);
     let loopback = addresses.find(|a| a.ip() == Ipv4Addr::LOCALHOST).unwrap();
     let middle = Middle::before(loopback).await;
-    one.ice.add_remote_candidate(host(middle.address));
-    one.ice.add_remote_candidate(None);
+    a.ice.add_remote_candidate(host(middle.address));
+    a.ice.add_remote_candidate(None);
     let start = async |near: &Stack, far: &Stack| {
         let (parameters, dtls) = (far.gatherer.local_parameters(), far.dtls.local_parameters());
         near.ice.start(parameters).await.unwrap();
@@ -206,19 +206,19 @@ async fn connected(rtc: &Runtime) -> Pair {
         let capabilities = SctpTransport::capabilities();
         near.sctp.start(capabilities, None).await.unwrap();
     };
-    within(async { tokio::join!(start(&one, &two), start(&two, &one)) }).await;
-    let near = one.sctp.create_data_channel("one", Default::default());
+    within(async { tokio::join!(start(&a, &b), start(&b, &a)) }).await;
+    let near = a.sctp.create_data_channel("one", Default::default());
     let near = within(near).await.unwrap();
-    let far = within(two.sctp.accept()).await.unwrap();
-    Pair {
-        one,
-        two,
+    let far = within(b.sctp.accept()).await.unwrap();
+    Stacks {
+        a,
+        b,
         middle,
         channels: [near, far],
     }
 }
 
-impl Pair {
+impl Stacks {
     async fn expect_message(&self, text: &str) {
         let [near, far] = &self.channels;
         within(near.send(text)).await.unwrap();
@@ -228,7 +228,7 @@ impl Pair {
     /// Cuts the connection and waits until both sides have failed.
     async fn fail(&self) {
         self.middle.cut(true);
-        for stack in [&self.one, &self.two] {
+        for stack in [&self.a, &self.b] {
             let mut events = stack.ice.events();
             within(async {
                 while stack.ice.state() != IceTransportState::Failed {
@@ -251,36 +251,39 @@ fn impatient() -> actix_rtc::proto::ice::Config {
 #[tokio::test]
 async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends_it() {
     let rtc = start(config().ice(impatient()));
-    let pair = connected(&rtc).await;
+    let stacks = connected(&rtc).await;
     let states = Arc::new(Mutex::new(Vec::new()));
-    pair.one.ice.on_state_change({
+    stacks.a.ice.on_state_change({
         let states = states.clone();
         move |state| states.lock().unwrap().push(state)
     });
-    pair.expect_message("before").await;
-    pair.fail().await;
-    for stack in [&pair.one, &pair.two] {
+    stacks.expect_message("before").await;
+    stacks.fail().await;
+    for stack in [&stacks.a, &stacks.b] {
         assert_eq!(stack.dtls.state(), DtlsTransportState::Connected);
         assert_eq!(stack.sctp.state(), SctpTransportState::Connected);
         let failure = stack.ice.failure().expect("it says why");
         assert_eq!(failure.reason.as_str(), "consent_expired");
     }
     // Sent while nothing flows: it waits.
-    within(pair.channels[0].send("meanwhile")).await.unwrap();
+    within(stacks.channels[0].send("meanwhile")).await.unwrap();
 
-    pair.middle.cut(false);
-    let [ours, theirs] = [&pair.one, &pair.two].map(|stack| stack.ice.restart());
+    stacks.middle.cut(false);
+    let [ours, theirs] = [&stacks.a, &stacks.b].map(|stack| stack.ice.restart());
     let (ours, theirs) = within(async { tokio::join!(ours, theirs) }).await;
     let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
-    pair.one.ice.add_remote_candidate(host(pair.middle.address));
-    pair.one.ice.add_remote_candidate(None);
-    let both = async { tokio::join!(pair.one.ice.start(theirs), pair.two.ice.start(ours)) };
-    let (one, two) = within(both).await;
-    assert_eq!((one, two), (Ok(()), Ok(())));
-    let far = &pair.channels[1];
+    stacks
+        .a
+        .ice
+        .add_remote_candidate(host(stacks.middle.address));
+    stacks.a.ice.add_remote_candidate(None);
+    let both = async { tokio::join!(stacks.a.ice.start(theirs), stacks.b.ice.start(ours)) };
+    let (a, b) = within(both).await;
+    assert_eq!((a, b), (Ok(()), Ok(())));
+    let far = &stacks.channels[1];
     assert_eq!(within(far.recv()).await, Some("meanwhile".into()));
-    pair.expect_message("after").await;
-    within(pair.one.ice.stop()).await;
+    stacks.expect_message("after").await;
+    within(stacks.a.ice.stop()).await;
     use IceTransportState::{Checking, Closed, Completed, Connected, Disconnected, Failed};
     within(async {
         // Events come after the states that they tell of.
@@ -300,8 +303,8 @@ async fn scenario_7_dtls_and_sctp_outlive_a_failed_transport_and_a_restart_mends
 #[tokio::test]
 async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_grace() {
     let rtc = start(config().ice(impatient()).ice_grace(Duration::from_secs(1)));
-    let pair = connected(&rtc).await;
-    pair.fail().await;
+    let stacks = connected(&rtc).await;
+    stacks.fail().await;
     let closed = |stack: &Stack| {
         let (ice, dtls) = (stack.ice.clone(), stack.dtls.clone());
         async move {
@@ -315,7 +318,7 @@ async fn scenario_7_a_transport_that_stays_failed_closes_its_session_after_the_g
             assert_eq!(dtls.state(), DtlsTransportState::Closed);
         }
     };
-    within(async { tokio::join!(closed(&pair.one), closed(&pair.two)) }).await;
+    within(async { tokio::join!(closed(&stacks.a), closed(&stacks.b)) }).await;
     until(|| rtc.session_count() == 0).await;
 }
 

@@ -13,9 +13,9 @@ use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::metrics::{PrometheusHandle, install_prometheus};
 use actix_rtc::{
     ActorKind, AddressFilter, Config, DataChannel, DtlsParameters, DtlsTransportState, Runtime,
-    SctpTransport, Session, SessionOptions,
+    SctpTransport, Session,
 };
-use pair::{channel, dialling, echo, signal, start};
+use pair::{Pair, echo, signal, start};
 use peak_alloc::PeakAlloc;
 
 /// Counts the bytes that are allocated: what trimming would leave of the heap.
@@ -35,34 +35,28 @@ fn is_long() -> bool {
     std::env::var_os("RTC_LONG").is_some()
 }
 
-struct Pair {
-    dialler: Session,
-    answerer: Session,
+struct Connected {
+    pair: Pair,
     channels: (DataChannel, DataChannel),
 }
 
-async fn pair(rtc: &Runtime) -> Pair {
-    let dialler = rtc.session(dialling()).unwrap();
-    let answerer = rtc.session(SessionOptions::default()).unwrap();
-    signal(&dialler, &answerer).await;
-    let channels = exchange(&dialler, &answerer).await;
-    Pair {
-        dialler,
-        answerer,
-        channels,
-    }
+async fn connected(rtc: &Runtime) -> Connected {
+    let pair = Pair::new(rtc);
+    signal(&pair.offerer, &pair.answerer).await;
+    let channels = exchange(&pair).await;
+    Connected { pair, channels }
 }
 
 /// A channel on which something was sent to and fro.
-async fn exchange(dialler: &Session, answerer: &Session) -> (DataChannel, DataChannel) {
-    let (ours, theirs) = channel(dialler, answerer).await;
+async fn exchange(pair: &Pair) -> (DataChannel, DataChannel) {
+    let (ours, theirs) = pair.channel().await;
     echo(&ours, &theirs, "there and back").await;
     (ours, theirs)
 }
 
 /// The DTLS transports of both sides die, and new ones take their place.
-async fn renew(pair: &mut Pair) {
-    let sessions = [&pair.dialler, &pair.answerer];
+async fn renew(Connected { pair, channels }: &mut Connected) {
+    let sessions = pair.sessions();
     for session in sessions {
         // Not by a panic: a backtrace, where one is wanted, keeps much on the heap.
         session.inject(ActorKind::Dtls, Fault::Stop, Moment::Now);
@@ -81,27 +75,27 @@ async fn renew(pair: &mut Pair) {
         start(sessions[0], &parameters[1]),
         start(sessions[1], &parameters[0])
     );
-    pair.channels = exchange(&pair.dialler, &pair.answerer).await;
+    *channels = exchange(pair).await;
 }
 
-async fn pairs(rtc: &Runtime, count: usize) -> Vec<Pair> {
+async fn pairs(rtc: &Runtime, count: usize) -> Vec<Connected> {
     let mut pairs = Vec::with_capacity(count);
     while pairs.len() < count {
         let batch = AT_A_TIME.min(count - pairs.len());
-        let connecting = (0..batch).map(|_| pair(rtc));
+        let connecting = (0..batch).map(|_| connected(rtc));
         let connected = tokio::time::timeout(LIMIT, futures_util::future::join_all(connecting));
         pairs.extend(connected.await.expect("took too long"));
     }
     pairs
 }
 
-async fn close(pairs: Vec<Pair>) {
-    for pair in &pairs {
-        pair.dialler.begin_close();
+async fn close(pairs: Vec<Connected>) {
+    for Connected { pair, .. } in &pairs {
+        pair.offerer.begin_close();
         pair.answerer.begin_close();
     }
-    for pair in &pairs {
-        pair.dialler.closed().await;
+    for Connected { pair, .. } in &pairs {
+        pair.offerer.closed().await;
         pair.answerer.closed().await;
     }
 }
@@ -221,8 +215,8 @@ async fn idle(rtc: &Runtime, sessions: usize) {
     let open = pairs(rtc, sessions / 2).await;
     // All are connected, and stay so while consent is checked.
     tokio::time::sleep(Duration::from_secs(40)).await;
-    for pair in &open {
-        for session in [&pair.dialler, &pair.answerer] {
+    for Connected { pair, .. } in &open {
+        for session in pair.sessions() {
             assert_eq!(session.state(), actix_rtc::SessionState::Connected);
         }
     }

@@ -29,6 +29,73 @@ pub(crate) fn dialling() -> SessionOptions {
     SessionOptions::default().own_sockets(true)
 }
 
+/// Two sessions: who offers dials on sockets of its own, who answers is on its runtime's port.
+pub(crate) struct Pair {
+    pub(crate) offerer: Session,
+    pub(crate) answerer: Session,
+}
+
+impl Pair {
+    /// Of one runtime.
+    pub(crate) fn new(rtc: &Runtime) -> Pair {
+        Pair::between(rtc, rtc)
+    }
+
+    pub(crate) fn between(offering: &Runtime, answering: &Runtime) -> Pair {
+        Pair {
+            offerer: offering.session(dialling()).unwrap(),
+            answerer: answering.session(SessionOptions::default()).unwrap(),
+        }
+    }
+
+    pub(crate) fn sessions(&self) -> [&Session; 2] {
+        [&self.offerer, &self.answerer]
+    }
+
+    /// Exchanges descriptions, each changed on its way.
+    pub(crate) async fn signal(
+        &self,
+        offer: impl FnOnce(String) -> String,
+        answer: impl FnOnce(String) -> String,
+    ) {
+        within(async {
+            let made = offer(self.offerer.offer().await.unwrap());
+            let made = answer(self.answerer.accept(&made).await.unwrap());
+            self.offerer.set_answer(&made).await.unwrap();
+        })
+        .await;
+    }
+
+    #[track_caller]
+    pub(crate) fn connect(&self) -> impl Future<Output = ()> {
+        connect(&self.offerer, &self.answerer)
+    }
+
+    pub(crate) async fn connected(&self) {
+        within(async {
+            self.offerer.connected().await.unwrap();
+            self.answerer.connected().await.unwrap();
+        })
+        .await;
+    }
+
+    /// A channel, as the offerer and as the answerer have it.
+    #[track_caller]
+    pub(crate) fn channel(&self) -> impl Future<Output = (DataChannel, DataChannel)> {
+        channel(&self.offerer, &self.answerer)
+    }
+
+    pub(crate) async fn close(&self) {
+        within(async {
+            self.offerer.begin_close();
+            self.answerer.begin_close();
+            self.offerer.closed().await;
+            self.answerer.closed().await;
+        })
+        .await;
+    }
+}
+
 /// Exchanges descriptions.
 #[track_caller]
 pub(crate) fn signal(offerer: &Session, answerer: &Session) -> impl Future<Output = ()> {

@@ -1,4 +1,4 @@
-//! What the tests of supervision stand on: pairs of sessions, neighbours that keep data moving,
+//! What the tests of supervision stand on: neighbours that keep data moving,
 //! and the events of a session in short words.
 
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use actix_rtc::chaos::Fault;
 use actix_rtc::{
-    DataChannel, DtlsTransportEvent, Event, EventStream, IceGathererEvent, IceTransportEvent,
-    Message, Reason, Runtime, SctpTransportEvent, Session, SessionEvent, SessionOptions, Trickled,
+    DtlsTransportEvent, Event, EventStream, IceGathererEvent, IceTransportEvent, Message, Reason,
+    Runtime, SctpTransportEvent, Session, SessionEvent, Trickled,
 };
 
-use crate::pair::{channel, connect, dialling};
+use crate::pair::Pair;
 use crate::time_limit::{LIMIT, within};
 
 /// How long nothing must happen until it is believed that nothing more comes.
@@ -24,65 +24,6 @@ pub(crate) const FAULTS: [(Fault, &str); 3] = [
     (Fault::Error(Reason::ConnectTimeout), "connect_timeout"),
     (Fault::Stop, "stopped"),
 ];
-
-/// Two sessions of one runtime: the dialling one on sockets of its own, the other on the shared
-/// port.
-pub(crate) struct Pair {
-    pub(crate) dialler: Session,
-    pub(crate) answerer: Session,
-}
-
-impl Pair {
-    pub(crate) fn new(rtc: &Runtime) -> Pair {
-        Pair {
-            dialler: rtc.session(dialling()).unwrap(),
-            answerer: rtc.session(SessionOptions::default()).unwrap(),
-        }
-    }
-
-    /// Exchanges descriptions, each changed on its way.
-    pub(crate) async fn signal(
-        &self,
-        offer: impl FnOnce(String) -> String,
-        answer: impl FnOnce(String) -> String,
-    ) {
-        within(async {
-            let made = offer(self.dialler.offer().await.unwrap());
-            let made = answer(self.answerer.accept(&made).await.unwrap());
-            self.dialler.set_answer(&made).await.unwrap();
-        })
-        .await;
-    }
-
-    #[track_caller]
-    pub(crate) fn connect(&self) -> impl Future<Output = ()> {
-        connect(&self.dialler, &self.answerer)
-    }
-
-    pub(crate) async fn connected(&self) {
-        within(async {
-            self.dialler.connected().await.unwrap();
-            self.answerer.connected().await.unwrap();
-        })
-        .await;
-    }
-
-    /// A channel, as the dialler and as the answerer have it.
-    #[track_caller]
-    pub(crate) fn channel(&self) -> impl Future<Output = (DataChannel, DataChannel)> {
-        channel(&self.dialler, &self.answerer)
-    }
-
-    pub(crate) async fn close(&self) {
-        within(async {
-            self.dialler.begin_close();
-            self.answerer.begin_close();
-            self.dialler.closed().await;
-            self.answerer.closed().await;
-        })
-        .await;
-    }
-}
 
 pub(crate) fn same(text: String) -> String {
     text
@@ -213,7 +154,7 @@ impl Neighbours {
                     tokio::time::sleep(Duration::from_millis(40)).await;
                 }
             });
-            let events = [Heard::of(&pair.dialler), Heard::of(&pair.answerer)];
+            let events = [Heard::of(&pair.offerer), Heard::of(&pair.answerer)];
             pairs.push(Neighbour {
                 pair,
                 events,

@@ -11,9 +11,8 @@ use actix_rtc::{
     TransportEvent,
 };
 
-use crate::bed::Pair;
 use crate::measured::Measured;
-use crate::pair::{config, dialling, echo, start};
+use crate::pair::{Pair, config, echo, start};
 use crate::time_limit::within;
 
 /// How long a listener may take to hear.
@@ -186,10 +185,7 @@ async fn a_worker_that_is_blocked_lags_and_the_others_do_not() {
             .worker_timeout(Duration::from_secs(3_600)),
     );
     let far = start(config(1));
-    let pair = || Pair {
-        dialler: far.session(dialling()).unwrap(),
-        answerer: bed.rtc.session(SessionOptions::default()).unwrap(),
-    };
+    let pair = || Pair::between(&far, &bed.rtc);
     // The least loaded worker gets the next one, the first where they are equal.
     let pairs = [pair(), pair()];
     for pair in &pairs {

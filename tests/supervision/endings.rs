@@ -7,8 +7,8 @@ use actix_rtc::{
     ActorKind, Config, DataChannelOptions, Message, Reason, SctpTransportState, SessionOptions,
 };
 
-use crate::bed::{Heard, Neighbours, Pair, same};
-use crate::pair::{config, dialling, echo, start};
+use crate::bed::{Heard, Neighbours, same};
+use crate::pair::{Pair, config, echo, start};
 use crate::time_limit::within;
 
 /// A budget that is spent is the end: `failed`, with the reason of the last failure.
@@ -119,10 +119,7 @@ async fn an_association_that_fails_while_it_closes_ends_at_once() {
     strict.sctp.close_timeout = hour;
     strict.sctp.max_message_size = 65_536;
     let (rtc, far) = (start(strict), start(config(1)));
-    let pair = Pair {
-        dialler: far.session(dialling()).unwrap(),
-        answerer: rtc.session(SessionOptions::default()).unwrap(),
-    };
+    let pair = Pair::between(&far, &rtc);
     let lies = |answer: String| {
         let said = answer.replace("max-message-size:65536", "max-message-size:262144");
         assert_ne!(said, answer);

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use actix_rtc::{OpenError, Runtime, SessionOptions, SessionState};
 
-use crate::bed::Pair;
-use crate::pair::{config, start};
+use crate::pair::{Pair, config, start};
 use crate::time_limit::within;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -79,7 +78,7 @@ fn shutdown_in_a_callback_does_not_hang() {
         let pair = Pair::new(&started);
         pair.connect().await;
         let options = Default::default();
-        let _channel = within(pair.dialler.create_data_channel("x", options)).await;
+        let _channel = within(pair.offerer.create_data_channel("x", options)).await;
         within(pair.answerer.closed()).await;
     });
     assert!(!receiver.recv_timeout(LIMIT).unwrap());

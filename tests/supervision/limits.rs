@@ -9,8 +9,8 @@ use actix_rtc::{
     SessionState,
 };
 
-use crate::bed::{Heard, Neighbours, Pair, same};
-use crate::pair::{config, echo, start};
+use crate::bed::{Heard, Neighbours, same};
+use crate::pair::{Pair, config, echo, start};
 use crate::time_limit::within;
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn the_registry_counts_sessions_by_state() {
     pair.connect().await;
     let fresh = rtc.session(SessionOptions::default()).unwrap();
     let registry = rtc.registry();
-    for session in [&pair.dialler, &pair.answerer, &fresh] {
+    for session in [&pair.offerer, &pair.answerer, &fresh] {
         registry.insert(session.clone());
     }
     let counts = [(SessionState::New, 1), (SessionState::Connected, 2)];
@@ -72,7 +72,7 @@ async fn half_open_sessions_have_a_limit_of_their_own() {
 async fn a_half_open_session_expires() {
     let rtc = start(config(1).connect_timeout(Duration::from_millis(500)));
     let pair = Pair::new(&rtc);
-    pair.dialler
+    pair.offerer
         .inject(ActorKind::Dtls, Fault::Lose(usize::MAX), Moment::Now);
     let mut heard = Heard::of(&pair.answerer);
     pair.signal(same, same).await;
@@ -84,7 +84,7 @@ async fn a_half_open_session_expires() {
         pair.answerer.failure().unwrap().reason,
         Reason::ConnectTimeout
     );
-    within(pair.dialler.closed()).await;
+    within(pair.offerer.closed()).await;
     assert_eq!((rtc.session_count(), rtc.half_open_count()), (0, 0));
 }
 
@@ -96,7 +96,7 @@ async fn an_idle_session_expires_and_a_busy_one_does_not() {
     busy.connect().await;
     let (ours, theirs) = busy.channel().await;
     // Whichever is first closes the other, too.
-    let (mut here, mut there) = (Heard::of(&idle.dialler), Heard::of(&idle.answerer));
+    let (mut here, mut there) = (Heard::of(&idle.offerer), Heard::of(&idle.answerer));
     let chat = async {
         loop {
             echo(&ours, &theirs, "still here").await;
@@ -109,7 +109,7 @@ async fn an_idle_session_expires_and_a_busy_one_does_not() {
             () = there.until("supervisor error idle") => {}
         }
         within(idle.answerer.closed()).await;
-        within(idle.dialler.closed()).await;
+        within(idle.offerer.closed()).await;
     };
     tokio::select! {
         () = chat => unreachable!("it never ends"),
@@ -165,7 +165,7 @@ async fn a_close_is_bounded_when_the_peer_is_silent() {
     let options = DataChannelOptions::default();
     let channel = within(pair.answerer.create_data_channel("x", options)).await;
     let lose = Fault::Lose(usize::MAX);
-    pair.dialler.inject(ActorKind::Gatherer, lose, Moment::Now);
+    pair.offerer.inject(ActorKind::Gatherer, lose, Moment::Now);
     let channel = channel.unwrap();
     let _ = channel.try_send("never acknowledged");
     within(pair.answerer.close()).await;

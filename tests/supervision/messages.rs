@@ -55,18 +55,18 @@ async fn a_session_can_be_run_by_messages_alone() {
         rtc.session(dialling()).unwrap(),
         rtc.session(SessionOptions::default()).unwrap(),
     );
-    let (dialler, answerer) = (a.supervisor(), b.supervisor());
+    let (offerer, answerer) = (a.supervisor(), b.supervisor());
     let (listener, mut heard) = listener();
     within(answerer.send(Subscribe(listener.recipient())))
         .await
         .unwrap();
     within(async {
-        let offer = dialler.send(Offer).await.unwrap().unwrap();
+        let offer = offerer.send(Offer).await.unwrap().unwrap();
         let answer = answerer.send(Accept(offer)).await.unwrap().unwrap();
-        dialler.send(SetAnswer(answer)).await.unwrap().unwrap();
-        dialler.send(WaitConnected).await.unwrap().unwrap();
+        offerer.send(SetAnswer(answer)).await.unwrap().unwrap();
+        offerer.send(WaitConnected).await.unwrap().unwrap();
         answerer.send(WaitConnected).await.unwrap().unwrap();
-        let ours = dialler.send(CreateDataChannel::new("chat")).await.unwrap();
+        let ours = offerer.send(CreateDataChannel::new("chat")).await.unwrap();
         let theirs = answerer.send(AcceptDataChannel).await.unwrap().unwrap();
         let ours = ours.unwrap();
         ours.send("by message").await.unwrap();
@@ -75,42 +75,42 @@ async fn a_session_can_be_run_by_messages_alone() {
             Some(ChannelMessage::text("by message"))
         );
 
-        let fragment = dialler.send(RestartIce).await.unwrap().unwrap();
+        let fragment = offerer.send(RestartIce).await.unwrap().unwrap();
         let restarted = answerer.send(Trickle(fragment)).await.unwrap().unwrap();
         let Trickled::Restarted(answer) = restarted else {
             panic!("no restart");
         };
-        dialler.send(Trickle(answer)).await.unwrap().unwrap();
+        offerer.send(Trickle(answer)).await.unwrap().unwrap();
         theirs.send("after a restart").await.unwrap();
         assert!(ours.recv().await.is_some());
 
         let stats = answerer.send(GetStats).await.unwrap().unwrap();
         assert_eq!(stats.state, "connected");
-        assert!(!dialler.send(GetLocalCandidates).await.unwrap().is_empty());
-        let pairs = dialler.send(GetIceStats).await.unwrap().unwrap().pairs;
+        assert!(!offerer.send(GetLocalCandidates).await.unwrap().is_empty());
+        let pairs = offerer.send(GetIceStats).await.unwrap().unwrap().pairs;
         assert!(!pairs.is_empty());
-        dialler.send(GetSctpStats).await.unwrap().unwrap();
+        offerer.send(GetSctpStats).await.unwrap().unwrap();
         // This engine has no exporter, and says so.
         let export = ExportKeyingMaterial {
             label: "test".into(),
             context: bytes::Bytes::new(),
             length: 16,
         };
-        assert!(dialler.send(export).await.unwrap().is_err());
+        assert!(offerer.send(export).await.unwrap().is_err());
 
-        what_the_handles_show(&dialler, &a).await;
+        what_the_handles_show(&offerer, &a).await;
         let (ran, runs) = tokio::sync::oneshot::channel();
         let spawn = Spawn::new(async move |session: Session| {
             let _ = ran.send(session.id().clone());
         });
-        dialler.send(spawn).await.unwrap().unwrap();
+        offerer.send(spawn).await.unwrap().unwrap();
         assert_eq!(&runs.await.unwrap(), a.id());
 
-        let states = dialler.send(GetStates).await.unwrap().unwrap();
+        let states = offerer.send(GetStates).await.unwrap().unwrap();
         assert_eq!(states.sctp, SctpTransportState::Connected);
-        let waiting = dialler.clone();
+        let waiting = offerer.clone();
         let closed = tokio::spawn(async move { waiting.send(WaitClosed).await });
-        dialler.send(CloseTransport(ActorKind::Sctp)).await.unwrap();
+        offerer.send(CloseTransport(ActorKind::Sctp)).await.unwrap();
         // What it was all for is gone: the rest follows, here and at the peer.
         closed.await.unwrap().unwrap();
         assert_eq!(a.state(), SessionState::Closed);

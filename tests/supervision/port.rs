@@ -5,13 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_rtc::chaos::WorkerFault;
-use actix_rtc::{
-    DataChannel, IceTransportState, Message, Runtime, Session, SessionOptions, SessionState,
-};
+use actix_rtc::{DataChannel, IceTransportState, Message, Runtime, Session, SessionState};
 
-use crate::bed::{Heard, Pair, restart_ice};
+use crate::bed::{Heard, restart_ice};
 use crate::measured::Measured;
-use crate::pair::{config, dialling, echo, start};
+use crate::pair::{Pair, config, echo, start};
 use crate::time_limit::within;
 
 const FAILURES: &str = "rtc_actor_failures_total{actor=\"gatherer\",reason=";
@@ -22,10 +20,7 @@ const RESTARTS: &str = "rtc_actor_restarts_total{actor=\"gatherer\"}";
 async fn pairs(bed: &Measured, far: &Runtime, count: usize) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for _ in 0..count {
-        let pair = Pair {
-            dialler: far.session(dialling()).unwrap(),
-            answerer: bed.rtc.session(SessionOptions::default()).unwrap(),
-        };
+        let pair = Pair::between(far, &bed.rtc);
         pair.connect().await;
         pairs.push(pair);
     }
@@ -74,7 +69,7 @@ async fn a_shared_port_that_is_lost_is_bound_again_and_no_session_notices() {
     let address = bed.rtc.udp_addresses();
     let mut heard: Vec<Heard> = pairs
         .iter()
-        .flat_map(|pair| [Heard::of(&pair.dialler), Heard::of(&pair.answerer)])
+        .flat_map(|pair| [Heard::of(&pair.offerer), Heard::of(&pair.answerer)])
         .collect();
     let over = std::sync::atomic::AtomicBool::new(false);
     let more = || !over.load(Ordering::Acquire);
@@ -161,9 +156,9 @@ async fn a_shared_port_that_cannot_be_had_for_a_while_costs_an_ice_restart() {
     }
     bed.until(RESTARTS, 1.0).await;
     for (pair, (ours, theirs)) in pairs.iter().zip(&channels) {
-        within(restart_ice(&pair.answerer, &pair.dialler)).await;
+        within(restart_ice(&pair.answerer, &pair.offerer)).await;
         within(async {
-            while !(is_connected(&pair.answerer) && is_connected(&pair.dialler)) {
+            while !(is_connected(&pair.answerer) && is_connected(&pair.offerer)) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
@@ -203,7 +198,7 @@ async fn a_shared_port_that_is_lost_for_good_ends_its_sessions_by_name() {
         heard.until("session closed").await;
         within(pair.answerer.closed()).await;
         assert_eq!(bed.value(RESTARTS), 0.0);
-        within(pair.dialler.close()).await;
+        within(pair.offerer.close()).await;
     }
     assert_eq!(bed.rtc.session_count(), 0);
 }

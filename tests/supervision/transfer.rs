@@ -10,8 +10,8 @@ use actix_rtc::{
 };
 use tokio::sync::watch;
 
-use crate::bed::{Heard, Pair, restart_ice};
-use crate::pair::{config, dialling, start};
+use crate::bed::{Heard, restart_ice};
+use crate::pair::{Pair, config, dialling, start};
 use crate::time_limit::within;
 
 const MEGABYTES: usize = 64;
@@ -98,8 +98,8 @@ async fn survives(rtc: &Runtime, pair: Pair, sender_dies: bool, kills: &[(ActorK
     pair.connect().await;
     let (ours, theirs) = pair.channel().await;
     let (dies, lives) = match sender_dies {
-        true => (&pair.dialler, &pair.answerer),
-        false => (&pair.answerer, &pair.dialler),
+        true => (&pair.offerer, &pair.answerer),
+        false => (&pair.answerer, &pair.offerer),
     };
     let (received, _) = watch::channel(0);
     let mut heard = Heard::of(dies);
@@ -144,7 +144,7 @@ async fn a_transfer_survives_the_gatherer_of_the_sender_and_then_its_ice_actor()
 async fn a_transfer_survives_the_gatherer_of_a_receiver_with_sockets_of_its_own() {
     let rtc = start(config(2));
     let pair = Pair {
-        dialler: rtc.session(dialling()).unwrap(),
+        offerer: rtc.session(dialling()).unwrap(),
         answerer: rtc
             .session(SessionOptions::default().own_sockets(true))
             .unwrap(),

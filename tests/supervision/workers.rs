@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-use crate::bed::{Heard, Neighbours, Pair, restart_ice};
-use crate::pair::{config, dialling, echo, start};
+use crate::bed::{Heard, Neighbours, restart_ice};
+use crate::pair::{Pair, config, dialling, echo, start};
 use crate::time_limit::{until, within};
 
 /// Pairs on worker 0 and on worker 1; the dialling sides are on a runtime of their own.
@@ -26,10 +26,7 @@ struct TwoWorkers {
 impl TwoWorkers {
     async fn start(config: Config) -> TwoWorkers {
         let (rtc, far) = (start(config), start(crate::pair::config(1)));
-        let pair = || Pair {
-            dialler: far.session(dialling()).unwrap(),
-            answerer: rtc.session(SessionOptions::default()).unwrap(),
-        };
+        let pair = || Pair::between(&far, &rtc);
         // The least loaded worker gets the next one, the first where they are equal.
         let pairs = [pair(), pair()];
         assert_eq!(rtc.worker_loads(), [1, 1]);
@@ -81,7 +78,7 @@ async fn a_lost_worker_fails_its_sessions_and_is_replaced() {
         // And the new one serves.
         bed.pairs[0].answerer = bed.rtc.session(SessionOptions::default()).unwrap();
         assert_eq!(bed.rtc.worker_loads(), [1, 1], "{fault:?}");
-        bed.pairs[0].dialler = bed.far.session(dialling()).unwrap();
+        bed.pairs[0].offerer = bed.far.session(dialling()).unwrap();
         bed.pairs[0].connect().await;
         let (ours, theirs) = bed.pairs[0].channel().await;
         echo(&ours, &theirs, "on the new worker").await;
@@ -188,7 +185,7 @@ async fn a_callback_that_blocks_for_ten_seconds_costs_its_neighbours_nothing_but
         }
     });
     // A restart changes the state of ICE, and so calls back.
-    within(restart_ice(&bed.pairs[0].dialler, &bed.pairs[0].answerer)).await;
+    within(restart_ice(&bed.pairs[0].offerer, &bed.pairs[0].answerer)).await;
     bed.pairs[0]
         .answerer
         .inject(ActorKind::Ice, Fault::Panic, Moment::Now);
@@ -200,7 +197,7 @@ async fn a_callback_that_blocks_for_ten_seconds_costs_its_neighbours_nothing_but
     other.are_untouched().await;
     // Afterwards, on this one.
     until(|| bed.pairs[0].answerer.ice().is_restart_needed()).await;
-    within(restart_ice(&bed.pairs[0].answerer, &bed.pairs[0].dialler)).await;
+    within(restart_ice(&bed.pairs[0].answerer, &bed.pairs[0].offerer)).await;
     echo(&ours, &theirs, "after the wait").await;
     assert_eq!(bed.rtc.worker_loads(), [1, 1], "no worker was given up");
     assert!(bed.rtc.shutdown(Duration::from_secs(20)).await);
@@ -234,12 +231,12 @@ async fn a_callback_that_panics_is_not_called_again_and_nobody_else_notices() {
             .unwrap()
     };
     let (good, beside) = (
-        open(&pair.dialler, "good").await,
-        open(&neighbour.dialler, "beside").await,
+        open(&pair.offerer, "good").await,
+        open(&neighbour.offerer, "beside").await,
     );
     for turn in 0..3 {
         // The panic drops the channel, and so closes it.
-        let bad = open(&pair.dialler, "bad").await;
+        let bad = open(&pair.offerer, "bad").await;
         assert_eq!(within(bad.recv()).await, None);
         for channel in [&good, &beside] {
             let message = Message::text(turn.to_string());

@@ -6,7 +6,8 @@ use actix_rtc::{
     SctpTransportState, Session, SessionState,
 };
 
-use crate::bed::{Pair, same};
+use crate::bed::same;
+use crate::pair::Pair;
 use crate::time_limit::until;
 
 /// A session that is about to be struck, and its peer.
@@ -22,7 +23,7 @@ impl Victim {
         let pair = Pair::new(rtc);
         Victim {
             struck: pair.answerer.clone(),
-            peer: pair.dialler.clone(),
+            peer: pair.offerer.clone(),
             pair,
         }
     }

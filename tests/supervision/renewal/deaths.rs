@@ -6,7 +6,7 @@ use actix_rtc::{
     Runtime, SctpTransportState, SessionOptions,
 };
 
-use super::{End, Ends, nothing_is_left, patient};
+use super::{Stack, Stacks, nothing_is_left, patient};
 use crate::bed::{FAULTS, Heard};
 use crate::measured::Measured;
 use crate::pair::dialling;
@@ -50,11 +50,11 @@ async fn dies_and_is_followed_by_another(
         rtc.session(options(dialling())).unwrap(),
         rtc.session(options(SessionOptions::default())).unwrap(),
     ];
-    let [a, b] = sessions.each_ref().map(End::of);
-    let mut ends = Ends::on_ice(a, b).await;
-    let pair = ends.a.ice.selected_pair();
+    let [a, b] = sessions.each_ref().map(Stack::of);
+    let mut stacks = Stacks::on_ice(a, b).await;
+    let pair = stacks.a.ice.selected_pair();
     let mut heard = Heard::of(&sessions[0]);
-    ends.reach(state).await;
+    stacks.reach(state).await;
     if state == DtlsTransportState::Failed {
         heard.until("sctp failed").await;
     } else if state == DtlsTransportState::Connected {
@@ -62,8 +62,8 @@ async fn dies_and_is_followed_by_another(
     } else if state == DtlsTransportState::Connecting {
         heard.until("dtls connecting").await;
     }
-    let old = ends.a.dtls.clone();
-    for dtls in [&ends.a.dtls, &ends.b.dtls] {
+    let old = stacks.a.dtls.clone();
+    for dtls in [&stacks.a.dtls, &stacks.b.dtls] {
         dtls.inject(fault, Moment::Now);
     }
     let mut expected = death(reason).to_vec();
@@ -75,20 +75,20 @@ async fn dies_and_is_followed_by_another(
         expected,
         "{state:?}, {fault:?}"
     );
-    until(|| ends.b.sctp.state() == SctpTransportState::Failed).await;
+    until(|| stacks.b.sctp.state() == SctpTransportState::Failed).await;
 
-    ends.a.renew();
-    ends.b.renew();
+    stacks.a.renew();
+    stacks.b.renew();
     // The old ones are closed before anything is heard of the new ones.
     let followed = ["sctp closed", "dtls closed", "session connecting"];
     assert_eq!(heard.take(3).await, followed, "{state:?}, {fault:?}");
-    assert_eq!(ends.a.dtls.state(), DtlsTransportState::New);
+    assert_eq!(stacks.a.dtls.state(), DtlsTransportState::New);
     assert_eq!(old.state(), DtlsTransportState::Closed);
     assert!(old.failure().is_some(), "it still tells why");
     assert!(sessions[0].failure().is_none(), "nothing is wrong now");
     // It is harmless to stop what is over.
     within(old.stop()).await;
-    ends.connect().await;
+    stacks.connect().await;
     for session in &sessions {
         within(session.connected()).await.unwrap();
     }
@@ -97,19 +97,19 @@ async fn dies_and_is_followed_by_another(
         !words.iter().any(|word| word.starts_with("ice")),
         "{words:?}"
     );
-    assert_eq!(ends.a.ice.state(), IceTransportState::Completed);
-    assert_eq!(ends.a.ice.selected_pair(), pair);
+    assert_eq!(stacks.a.ice.state(), IceTransportState::Completed);
+    assert_eq!(stacks.a.ice.selected_pair(), pair);
 
     // It can fail as the first one did, by name; and this time nobody makes another.
-    ends.a.dtls.inject(fault, Moment::Now);
+    stacks.a.dtls.inject(fault, Moment::Now);
     assert_eq!(heard.take(5).await, death(reason), "{state:?}, {fault:?}");
-    let failure = ends.a.dtls.failure().unwrap();
+    let failure = stacks.a.dtls.failure().unwrap();
     assert_eq!(
         (failure.actor, failure.reason.as_str()),
         (ActorKind::Dtls, reason)
     );
     heard.until("session closed").await;
-    let late = DtlsTransport::new(&ends.a.ice);
+    let late = DtlsTransport::new(&stacks.a.ice);
     assert_eq!(late.unwrap_err(), InvalidState::Closed);
     sessions[1].begin_close();
     for session in &sessions {

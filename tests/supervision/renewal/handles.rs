@@ -12,10 +12,10 @@ use actix_rtc::{
     Runtime, SctpTransport, SctpTransportState, SessionOptions, SessionState,
 };
 
-use super::{End, Ends, nothing_is_left, patient};
-use crate::bed::{Heard, Pair};
+use super::{Stack, Stacks, nothing_is_left, patient};
+use crate::bed::Heard;
 use crate::measured::Measured;
-use crate::pair::{dialling, start};
+use crate::pair::{Pair, dialling, start};
 use crate::time_limit::{until, within};
 
 /// The peer of the one that died knows nothing of it, and goes on sending. What comes under the
@@ -28,12 +28,12 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
             continue;
         }
         let options = dialling().dtls_engine(engine);
-        let a = End::new(rtc.gatherer(options.clone()).unwrap());
-        let b = End::new(rtc.gatherer(options.own_sockets(false)).unwrap());
-        let mut ends = Ends::on_ice(a, b).await;
-        ends.connect().await;
+        let a = Stack::new(rtc.gatherer(options.clone()).unwrap());
+        let b = Stack::new(rtc.gatherer(options.own_sockets(false)).unwrap());
+        let mut stacks = Stacks::on_ice(a, b).await;
+        stacks.connect().await;
         let options = DataChannelOptions::default();
-        let channel = within(ends.b.sctp.create_data_channel("old", options))
+        let channel = within(stacks.b.sctp.create_data_channel("old", options))
             .await
             .unwrap();
         within(channel.opened()).await.unwrap();
@@ -44,13 +44,13 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
             }
             sent
         });
-        ends.a.dtls.inject(Fault::Panic, Moment::Now);
-        until(|| ends.a.dtls.state() == DtlsTransportState::Failed).await;
-        ends.a.renew();
+        stacks.a.dtls.inject(Fault::Panic, Moment::Now);
+        until(|| stacks.a.dtls.state() == DtlsTransportState::Failed).await;
+        stacks.a.renew();
         // Before it is started, too.
         within(async {
             loop {
-                let counters = ends.a.dtls.stats().await.unwrap();
+                let counters = stacks.a.dtls.stats().await.unwrap();
                 if counters.unexpected > 0 {
                     assert_eq!(counters.early_held, 0, "{counters:?}");
                     break;
@@ -59,13 +59,13 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
             }
         })
         .await;
-        within(ends.b.dtls.stop()).await;
+        within(stacks.b.dtls.stop()).await;
         assert!(within(flood).await.unwrap() > 0);
-        ends.b.renew();
-        ends.connect().await;
-        let counters = ends.a.dtls.stats().await.unwrap();
+        stacks.b.renew();
+        stacks.connect().await;
+        let counters = stacks.a.dtls.stats().await.unwrap();
         assert_eq!(counters.early_dropped, 0, "{counters:?}");
-        assert_eq!(ends.b.ice.state(), IceTransportState::Completed);
+        assert_eq!(stacks.b.ice.state(), IceTransportState::Completed);
     }
 }
 
@@ -73,18 +73,18 @@ async fn a_peer_that_has_not_noticed_stops_its_own_and_makes_a_new_one() {
 #[tokio::test]
 async fn a_handle_of_an_old_connection_holds_the_session_open_as_any_other() {
     let bed = Measured::start(patient());
-    let mut ends = Ends::bare(&bed.rtc).await;
-    ends.connect().await;
-    let old = [ends.a.dtls.clone(), ends.b.dtls.clone()];
+    let mut stacks = Stacks::bare(&bed.rtc).await;
+    stacks.connect().await;
+    let old = [stacks.a.dtls.clone(), stacks.b.dtls.clone()];
     for dtls in &old {
         dtls.inject(Fault::Panic, Moment::Now);
     }
     until(|| old.each_ref().map(DtlsTransport::state) == [DtlsTransportState::Failed; 2]).await;
-    ends.a.renew();
-    ends.b.renew();
-    ends.connect().await;
+    stacks.a.renew();
+    stacks.b.renew();
+    stacks.connect().await;
     assert_eq!(bed.rtc.session_count(), 2);
-    drop(ends);
+    drop(stacks);
     // Twice as long as a session lingers whose connection is over.
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(bed.rtc.session_count(), 2);
@@ -96,16 +96,16 @@ async fn a_handle_of_an_old_connection_holds_the_session_open_as_any_other() {
 #[tokio::test]
 async fn one_connection_at_a_time() {
     let rtc = start(patient());
-    let ends = Ends::bare(&rtc).await;
+    let stacks = Stacks::bare(&rtc).await;
     let taken = Err(InvalidState::AlreadyExists);
     let new = |ice: &IceTransport| DtlsTransport::new(ice).map(|_| ());
-    assert_eq!(new(&ends.a.ice), taken);
-    ends.connect().await;
-    assert_eq!(new(&ends.a.ice), taken);
-    ends.a.dtls.inject(Fault::Panic, Moment::Now);
-    until(|| ends.a.dtls.state() == DtlsTransportState::Failed).await;
+    assert_eq!(new(&stacks.a.ice), taken);
+    stacks.connect().await;
+    assert_eq!(new(&stacks.a.ice), taken);
+    stacks.a.dtls.inject(Fault::Panic, Moment::Now);
+    until(|| stacks.a.dtls.state() == DtlsTransportState::Failed).await;
     // An SCTP transport has nothing to stand on there.
-    let refused = SctpTransport::new(&ends.a.dtls).map(|_| ());
+    let refused = SctpTransport::new(&stacks.a.dtls).map(|_| ());
     assert_eq!(refused, Err(InvalidState::Closed));
     // Of many at once one comes first.
     let barrier = std::sync::Barrier::new(8);
@@ -113,7 +113,7 @@ async fn one_connection_at_a_time() {
         let threads = [(); 8].map(|()| {
             scope.spawn(|| {
                 barrier.wait();
-                DtlsTransport::new(&ends.a.ice).ok()
+                DtlsTransport::new(&stacks.a.ice).ok()
             })
         });
         threads.map(|thread| thread.join().unwrap())
@@ -121,7 +121,7 @@ async fn one_connection_at_a_time() {
     let made: Vec<_> = made.into_iter().flatten().collect();
     assert_eq!(made.len(), 1);
     assert_eq!(made[0].state(), DtlsTransportState::New);
-    assert_eq!(new(&ends.a.ice), taken);
+    assert_eq!(new(&stacks.a.ice), taken);
     SctpTransport::new(&made[0]).unwrap();
     assert_eq!(
         SctpTransport::new(&made[0]).map(|_| ()),
@@ -133,10 +133,10 @@ async fn one_connection_at_a_time() {
 #[tokio::test]
 async fn a_new_connection_may_have_another_certificate() {
     let rtc = start(patient());
-    let mut ends = Ends::bare(&rtc).await;
-    ends.connect().await;
-    let before = ends.a.dtls.local_parameters();
-    for end in [&mut ends.a, &mut ends.b] {
+    let mut stacks = Stacks::bare(&rtc).await;
+    stacks.connect().await;
+    let before = stacks.a.dtls.local_parameters();
+    for end in [&mut stacks.a, &mut stacks.b] {
         end.dtls.inject(Fault::Stop, Moment::Now);
         let failed = end.dtls.start(before.clone());
         let _ = within(failed).await;
@@ -145,14 +145,14 @@ async fn a_new_connection_may_have_another_certificate() {
     let mut random = Random::from_seed(Random::entropy().unwrap());
     let certificate =
         Certificate::generate(&mut random, SystemTime::now(), Duration::from_secs(3_600)).unwrap();
-    ends.a.dtls = DtlsTransport::with_certificate(&ends.a.ice, certificate.clone()).unwrap();
-    ends.a.sctp = SctpTransport::new(&ends.a.dtls).unwrap();
-    ends.b.renew();
-    let now = ends.a.dtls.local_parameters();
+    stacks.a.dtls = DtlsTransport::with_certificate(&stacks.a.ice, certificate.clone()).unwrap();
+    stacks.a.sctp = SctpTransport::new(&stacks.a.dtls).unwrap();
+    stacks.b.renew();
+    let now = stacks.a.dtls.local_parameters();
     assert_ne!(now.fingerprints, before.fingerprints);
-    let (a, of_b) = (ends.a.dtls.clone(), ends.b.dtls.local_parameters());
+    let (a, of_b) = (stacks.a.dtls.clone(), stacks.b.dtls.local_parameters());
     let starting = tokio::spawn(async move { a.start(of_b).await });
-    let failed = within(ends.b.dtls.start(before)).await.unwrap_err();
+    let failed = within(stacks.b.dtls.start(before)).await.unwrap_err();
     let DtlsError::Failed(failure) = failed else {
         panic!("{failed:?}");
     };
@@ -162,15 +162,15 @@ async fn a_new_connection_may_have_another_certificate() {
     );
     // The other side learns of it by an alert, or by and by; it does not wait for that.
     starting.abort();
-    if ends.a.dtls.state() != DtlsTransportState::Failed {
-        within(ends.a.dtls.stop()).await;
+    if stacks.a.dtls.state() != DtlsTransportState::Failed {
+        within(stacks.a.dtls.stop()).await;
     }
-    ends.a.dtls = DtlsTransport::with_certificate(&ends.a.ice, certificate).unwrap();
-    ends.a.sctp = SctpTransport::new(&ends.a.dtls).unwrap();
-    ends.b.renew();
-    ends.connect().await;
-    let peer = ends.b.dtls.remote_certificates();
-    assert_eq!(peer[0], ends.a.dtls.local_certificate());
+    stacks.a.dtls = DtlsTransport::with_certificate(&stacks.a.ice, certificate).unwrap();
+    stacks.a.sctp = SctpTransport::new(&stacks.a.dtls).unwrap();
+    stacks.b.renew();
+    stacks.connect().await;
+    let peer = stacks.b.dtls.remote_certificates();
+    assert_eq!(peer[0], stacks.a.dtls.local_certificate());
 }
 
 /// One that is made and not started holds the session for as long as a session may take to
@@ -199,7 +199,7 @@ async fn who_waits_for_a_renewed_session_is_not_told_how_the_old_connection_ende
     let rtc = start(patient());
     let pair = Pair::new(&rtc);
     pair.connect().await;
-    for session in [&pair.dialler, &pair.answerer] {
+    for session in pair.sessions() {
         let mut heard = Heard::of(session);
         session.inject(ActorKind::Dtls, Fault::Panic, Moment::Now);
         heard.until("sctp failed").await;
@@ -212,15 +212,15 @@ async fn who_waits_for_a_renewed_session_is_not_told_how_the_old_connection_ende
         let told = tokio::time::timeout(Duration::ZERO, session.connected()).await;
         assert!(told.is_err(), "{told:?}");
     }
-    let ends = Ends {
-        a: End::of(&pair.dialler),
-        b: End::of(&pair.answerer),
+    let stacks = Stacks {
+        a: Stack::of(&pair.offerer),
+        b: Stack::of(&pair.answerer),
     };
-    let renewed = [&pair.dialler, &pair.answerer].map(|session| {
+    let renewed = pair.sessions().map(|session| {
         let session = session.clone();
         tokio::spawn(async move { session.connected().await })
     });
-    ends.connect().await;
+    stacks.connect().await;
     for renewed in renewed {
         within(renewed).await.unwrap().unwrap();
     }
@@ -244,8 +244,8 @@ async fn a_session_is_renewed_in_its_place() {
     let pair = Pair::new(&rtc);
     pair.connect().await;
     rtc.registry().insert(pair.answerer.clone());
-    let mut heard = [&pair.dialler, &pair.answerer].map(Heard::of);
-    for (session, heard) in [&pair.dialler, &pair.answerer].into_iter().zip(&mut heard) {
+    let mut heard = pair.sessions().map(Heard::of);
+    for (session, heard) in pair.sessions().into_iter().zip(&mut heard) {
         assert_eq!(
             session.renew_dtls(None),
             Err(InvalidState::AlreadyExists),
@@ -254,7 +254,7 @@ async fn a_session_is_renewed_in_its_place() {
         session.inject(ActorKind::Dtls, Fault::Panic, Moment::Now);
         heard.until("sctp failed").await;
     }
-    pair.dialler.renew_dtls(None).unwrap();
+    pair.offerer.renew_dtls(None).unwrap();
     let supervisor = pair.answerer.supervisor();
     within(supervisor.send(RenewDtls(None)))
         .await
@@ -263,19 +263,19 @@ async fn a_session_is_renewed_in_its_place() {
     let states = within(supervisor.send(GetStates)).await.unwrap().unwrap();
     assert_eq!(states.session, SessionState::Connecting);
     assert_eq!(states.dtls, DtlsTransportState::New);
-    let ends = Ends {
-        a: End::of(&pair.dialler),
-        b: End::of(&pair.answerer),
+    let stacks = Stacks {
+        a: Stack::of(&pair.offerer),
+        b: Stack::of(&pair.answerer),
     };
-    ends.start_dtls().await.unwrap();
-    within(async { tokio::join!(ends.a.start_sctp(), ends.b.start_sctp()) }).await;
+    stacks.start_dtls().await.unwrap();
+    within(async { tokio::join!(stacks.a.start_sctp(), stacks.b.start_sctp()) }).await;
     let known = rtc.registry().get(pair.answerer.id().as_str()).unwrap();
     within(known.connected()).await.unwrap();
     assert_eq!(known.sctp().state(), SctpTransportState::Connected);
     assert_eq!(known.state(), SessionState::Connected);
     // The runtime's callback has it.
     let options = DataChannelOptions::default();
-    let channel = within(pair.dialler.create_data_channel("echo", options))
+    let channel = within(pair.offerer.create_data_channel("echo", options))
         .await
         .unwrap();
     within(channel.send("is it there?")).await.unwrap();

@@ -20,20 +20,20 @@ fn patient() -> Config {
 }
 
 /// One end of a stack whose application starts it layer by layer.
-struct End {
+struct Stack {
     gatherer: IceGatherer,
     ice: IceTransport,
     dtls: DtlsTransport,
     sctp: SctpTransport,
 }
 
-impl End {
+impl Stack {
     /// Without a session object.
-    fn new(gatherer: IceGatherer) -> End {
+    fn new(gatherer: IceGatherer) -> Stack {
         let ice = IceTransport::new(&gatherer).unwrap();
         let dtls = DtlsTransport::new(&ice).unwrap();
         let sctp = SctpTransport::new(&dtls).unwrap();
-        End {
+        Stack {
             gatherer,
             ice,
             dtls,
@@ -41,8 +41,8 @@ impl End {
         }
     }
 
-    fn of(session: &Session) -> End {
-        End {
+    fn of(session: &Session) -> Stack {
+        Stack {
             gatherer: session.gatherer().clone(),
             ice: session.ice().clone(),
             dtls: session.dtls(),
@@ -62,18 +62,18 @@ impl End {
     }
 }
 
-struct Ends {
-    a: End,
-    b: End,
+struct Stacks {
+    a: Stack,
+    b: Stack,
 }
 
-impl Ends {
+impl Stacks {
     /// Connects ICE; DTLS and SCTP are there and not started.
-    async fn on_ice(a: End, b: End) -> Ends {
-        let ends = Ends { a, b };
-        ends.b.ice.set_role(IceRole::Controlled);
+    async fn on_ice(a: Stack, b: Stack) -> Stacks {
+        let stacks = Stacks { a, b };
+        stacks.b.ice.set_role(IceRole::Controlled);
         within(async {
-            let (a, b) = (&ends.a, &ends.b);
+            let (a, b) = (&stacks.a, &stacks.b);
             a.gatherer.gather(Some(vec![])).await.unwrap();
             b.gatherer.gather(Some(vec![])).await.unwrap();
             for (near, far) in [(a, b), (b, a)] {
@@ -86,16 +86,16 @@ impl Ends {
             tokio::try_join!(a.ice.start(of_b), b.ice.start(of_a)).unwrap();
         })
         .await;
-        let states = || [&ends.a, &ends.b].map(|end| end.ice.state());
+        let states = || [&stacks.a, &stacks.b].map(|end| end.ice.state());
         until(|| states() == [IceTransportState::Completed; 2]).await;
-        ends
+        stacks
     }
 
     /// Without session objects.
-    async fn bare(rtc: &Runtime) -> Ends {
+    async fn bare(rtc: &Runtime) -> Stacks {
         let a = rtc.gatherer(dialling()).unwrap();
         let b = rtc.gatherer(SessionOptions::default()).unwrap();
-        Ends::on_ice(End::new(a), End::new(b)).await
+        Stacks::on_ice(Stack::new(a), Stack::new(b)).await
     }
 
     async fn start_dtls(&self) -> Result<((), ()), DtlsError> {
