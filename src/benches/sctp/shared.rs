@@ -48,9 +48,9 @@ pub(crate) fn share(configs: [&Config; 2], rate: f64, delay: Duration, queue: Du
                 let mut left = usize::MAX;
                 pair.send(&message, &mut left);
             }
-            for from in 0..2 {
+            for (from, busy) in busy.iter_mut().enumerate() {
                 while let Some(packet) = pair.sides[from].poll_transmit(now) {
-                    let free = busy[from].max(now);
+                    let free = (*busy).max(now);
                     if free - now > queue {
                         continue;
                     }
@@ -59,15 +59,9 @@ pub(crate) fn share(configs: [&Config; 2], rate: f64, delay: Duration, queue: Du
                         sent += 1;
                     }
                     let bits = (packet.len() + OVERHEAD) as f64 * 8.0;
-                    busy[from] = free + Duration::from_secs_f64(bits / rate);
+                    *busy = free + Duration::from_secs_f64(bits / rate);
                     sequence += 1;
-                    packets.push(Reverse((
-                        busy[from] + delay,
-                        sequence,
-                        flow,
-                        1 - from,
-                        packet,
-                    )));
+                    packets.push(Reverse((*busy + delay, sequence, flow, 1 - from, packet)));
                 }
             }
         }

@@ -405,7 +405,7 @@ fn a_peer_that_is_altered_at_random_breaks_nothing() {
         pair.mend = Some(Box::new(move |packet| {
             for _ in 0..1 + random.u32() % 3 {
                 let at = 12 + random.u32() as usize % packet.len().saturating_sub(12).max(1);
-                let small = random.u32() % 4 == 0;
+                let small = random.u32().is_multiple_of(4);
                 let byte = packet.get_mut(at.min(12 + random.u32() as usize % 48))?;
                 *byte = if small {
                     byte.wrapping_add(1)
@@ -413,7 +413,7 @@ fn a_peer_that_is_altered_at_random_breaks_nothing() {
                     random.u32() as u8
                 };
             }
-            (random.u32() % 4 == 0).then_some(())
+            random.u32().is_multiple_of(4).then_some(())
         }));
         for round in 0..30usize {
             let now = pair.now;
