@@ -26,6 +26,7 @@ pub fn header_len(packet: &[u8]) -> Option<usize> {
 
 /// Why a packet cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum RtpError {
     /// The version is not 2.
     #[error("not RTP of version 2")]

@@ -82,6 +82,7 @@ pub struct Stream {
 
 /// Why a packet is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unassociated {
     /// Its MID is that of no m-section.
     #[error("the MID is unknown")]

@@ -2,6 +2,7 @@
 
 /// Keys that no context can be made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The master key has another length than the profile's.
     #[error("the master key has the wrong length")]
@@ -27,6 +28,7 @@ impl KeyError {
 
 /// Why a packet is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProtectError {
     /// It has no whole header of RTP or RTCP.
     #[error("not a packet of RTP or RTCP")]
@@ -66,6 +68,7 @@ impl ProtectError {
 
 /// Why a packet is not believed. None of them changes what is known of any stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum UnprotectError {
     /// It has no whole header of RTP or RTCP, or no tag.
     #[error("not a packet of SRTP or SRTCP")]

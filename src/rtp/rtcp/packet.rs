@@ -73,6 +73,7 @@ pub enum Packet<'a> {
 
 /// Why a packet cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum RtcpError {
     /// The version is not 2.
     #[error("not RTCP of version 2")]
