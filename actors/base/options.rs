@@ -5,7 +5,7 @@ use proto::{gather, ice};
 use crate::base::builders::builders;
 use crate::base::config::DtlsEngine;
 
-/// How a session is to be set up; what is `None` follows the runtime's [`Config`].
+/// How a session is to be set up; what is `None` follows the runtime's [`Config`](crate::Config).
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct SessionOptions {
@@ -17,10 +17,10 @@ pub struct SessionOptions {
     pub own_sockets: bool,
     /// Which candidates may be used. With [`IceTransportPolicy::Relay`](crate::IceTransportPolicy)
     /// the session is reached through TURN servers only, and no address of this host is shown.
-    /// `None` follows [`Config::gather`].
+    /// `None` follows [`Config::gather`](crate::Config::gather).
     #[doc(alias = "iceTransportPolicy")]
     pub policy: Option<gather::Policy>,
-    /// STUN and TURN servers of this session. `None` follows [`Config::ice_servers`].
+    /// STUN and TURN servers of this session. `None` follows [`Config::ice_servers`](crate::Config::ice_servers).
     #[doc(alias = "iceServers")]
     pub ice_servers: Option<Vec<gather::IceServer>>,
     /// The ICE role before anything is decided. Default: controlling.

@@ -101,7 +101,7 @@ impl AddressKind {
 }
 
 /// Which addresses of this host become host candidates, and are asked from. An address has to
-/// pass all of it. Loopback is [`Config::loopback`]'s business, not that of `kinds`.
+/// pass all of it. Loopback is [`Config::loopback`](crate::Config::loopback)'s business, not that of `kinds`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

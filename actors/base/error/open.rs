@@ -70,13 +70,13 @@ pub enum OpenError {
     /// So many sessions live already as are allowed.
     #[error("the limit of {limit} sessions is reached")]
     Full {
-        /// [`Config::max_sessions`].
+        /// [`Config::max_sessions`](crate::Config::max_sessions).
         limit: usize,
     },
     /// So many sessions are connecting already as are allowed.
     #[error("{limit} sessions are connecting already: try again when some have")]
     HalfOpen {
-        /// [`Config::max_half_open`].
+        /// [`Config::max_half_open`](crate::Config::max_half_open).
         limit: usize,
     },
     /// The source opens sessions faster than it may.
