@@ -1,9 +1,9 @@
 //! SCTP associations and data channels (RFC 8831, RFC 8832, RFC 9260).
 //!
 //! [`Association`] is the machine: packets from DTLS go in, packets for DTLS and events come out,
-//! and channels are opened, written, read and closed on it. Below it, sctp-proto retransmits,
-//! reassembles and avoids congestion; the handshake, the channels, the queues in front of the
-//! association and all limits are here.
+//! and channels are opened, written, read and closed on it. Below it, an engine
+//! ([`Config::sctp_engine`]) retransmits, reassembles and avoids congestion; the handshake, the
+//! channels, the queues in front of the association and all limits are the same with each.
 //!
 //! ```
 //! use actix_rtc_proto::Machine;
@@ -53,7 +53,7 @@
 //!
 //! Out: [`send`](Association::send) puts a message into the queue of its channel, which has a
 //! limit in bytes. The scheduler takes from the queues, fairly by bytes and priority, as much as
-//! the path is about to deliver, and gives it to sctp-proto: what waits there can be neither
+//! the path is about to deliver, and gives it to the engine: what waits there can be neither
 //! reordered nor dropped, and each chunk of it costs time. The buffers are never copied.
 //!
 //! In: messages are put together in one buffer each and wait in the inbox of their channel until
