@@ -346,7 +346,7 @@ impl Association {
         self.end(farewell, Some(reason));
     }
 
-    /// An ABORT of our own making: sctp-proto has no call for it.
+    /// An ABORT for the peer.
     fn abort_packet(&self, code: u16, info: &[u8]) -> Option<Bytes> {
         match &self.phase {
             Phase::Connected { engine, .. } => Some(engine.abort_packet(code, info)),

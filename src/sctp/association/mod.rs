@@ -2,8 +2,8 @@
 //!
 //! - this file: what the owner calls;
 //! - `life.rs`: packets by phase, from the held INIT to the last ABORT;
-//! - `receive.rs`: what sctp-proto brings up: messages, DCEP, resets;
-//! - `transmit.rs`: the way down: feeding sctp-proto, draining and resetting streams.
+//! - `receive.rs`: what the engine brings up: messages, DCEP, resets;
+//! - `transmit.rs`: the way down: feeding the engine, draining and resetting streams.
 
 mod life;
 mod receive;
@@ -55,7 +55,7 @@ pub struct Association {
     /// Streams whose reset failed: never used again.
     quarantined: HashSet<u16>,
     orphans: Orphans,
-    /// Streams with messages that were not taken from sctp-proto, because the window was full.
+    /// Streams with messages that were not taken from the engine, because the window was full.
     backlog: VecDeque<u16>,
     /// What waits in all inboxes, with overhead.
     unread: usize,

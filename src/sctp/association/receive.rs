@@ -1,4 +1,4 @@
-//! What comes up from sctp-proto: messages, DCEP, resets, the end.
+//! What comes up from the engine: messages, DCEP, resets, the end.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -121,7 +121,7 @@ impl Association {
         }
     }
 
-    /// Takes all that is whole, before sctp-proto goes: it is at most what its buffer holds.
+    /// Takes all that is whole, before the engine goes: it is at most what its buffer holds.
     pub(super) fn read_everything(&mut self) {
         while let Some(stream) = self.backlog.pop_front() {
             while let Phase::Connected { engine, .. } = &mut self.phase {
@@ -276,7 +276,7 @@ impl Association {
         if let Phase::Connected { engine, .. } = &mut self.phase {
             engine.revive(stream);
         }
-        // sctp-proto resets our side by itself.
+        // The engine resets our side by itself.
         self.refused.remove(&stream);
         let Some(id) = self.channels.by_stream(stream) else {
             self.unread -= self.orphans.discard(stream);

@@ -1,4 +1,4 @@
-//! The way down: sctp-proto is fed from the queues, streams are reset, and packets leave.
+//! The way down: the engine is fed from the queues, streams are reset, and packets leave.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::sctp::message::Ppid;
 const MAX_RESETTING: usize = 64;
 /// How many channels are looked at that may not be fed any more, for one that may.
 const MAX_PASSED: usize = 16;
-/// How often sctp-proto is asked again because it took everything that it was given. Each time it
+/// How often the engine is asked again because it took everything that it was given. Each time it
 /// is offered twice as much.
 const MAX_ROUNDS: u32 = 10;
 
@@ -50,7 +50,7 @@ impl Association {
         }
     }
 
-    /// Gives sctp-proto what it is about to send, and a little more.
+    /// Gives the engine what it is about to send, and a little more.
     fn feed(&mut self, now: Instant, ahead: usize) {
         let Phase::Connected { engine, .. } = &mut self.phase else {
             return;
