@@ -23,16 +23,16 @@ doc 15
 deny 10
 purity 10
 arrows 2
-test 25
+test 35
 features 10
-fuzz 15
+fuzz 25
 release 20
 loopback 6
-embed 6
-browser 6
-aiortc 6
-metrics 4
-dashboards 10
+embed 12
+browser 20
+aiortc 12
+metrics 8
+dashboards 15
 '
 long_stages='
 bench 20
