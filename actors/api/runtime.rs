@@ -170,8 +170,8 @@ impl RuntimeBuilder {
         let registered = registry.clone();
         let live = Arc::new(LiveSessions::new(move |ended| {
             // Taken out before it is dropped: the last handle must not go inside the map.
-            let session = registered.remove(ended.as_str());
-            drop(session);
+            let session = registered.remove(ended.as_str())?;
+            Some(Box::new(session) as Box<dyn std::any::Any>)
         }));
         let pool = Pool::start(config.clone(), metrics.clone(), live.clone())?;
         Ok(Runtime(Arc::new(Inner {

@@ -34,7 +34,7 @@ macro_rules! events {
         #[non_exhaustive]
         pub enum Event {
             $(
-                #[doc = concat!("Of the ", $label, " transport.")]
+                #[doc = concat!("An [`", stringify!($event), "`](crate::", stringify!($event), ").")]
                 $kind(transport::$module::$event),
             )+
             /// Of the session as a whole.

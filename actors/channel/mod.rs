@@ -5,10 +5,11 @@
 //! it is full), and what was received and not yet read (while it is full, the receive window of the
 //! association closes). A command wakes the actor once, however many follow before it runs.
 //!
-//! On the way of a message there are two locks, each held for a push or a pop: that of the session's
+//! For each message there are two locks, each held for a push or a pop: that of the session's
 //! command queue, since handles send from any thread and in order over all channels, and that of the
 //! channel's inbox, since any clone of a handle may read. Both are uncontended unless threads really
-//! use one channel at once. States and accounts are atomic.
+//! use one channel at once. States and accounts are atomic. For each batch there are those of the
+//! permit that comes back, and of telling senders that there is room.
 
 pub(crate) mod inboxes;
 pub(crate) mod offered;

@@ -1,5 +1,6 @@
 //! What lives: every session of a runtime, how many there may be, and how many there are.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::session::scope::{Scope, WorkerId};
 pub(crate) struct LiveSessions {
     scopes: DashMap<SessionId, Weak<Scope>>,
     /// Forgets a session that has ended, wherever else it was registered.
-    forget: Box<dyn Fn(&SessionId) + Send + Sync>,
+    forget: Box<Forget>,
     sessions: watch::Sender<usize>,
     half_open: AtomicUsize,
     /// Set when the runtime goes down: sessions that end with it have not failed.
@@ -28,9 +29,13 @@ pub(crate) struct LiveSessions {
     keeper: OnceLock<ArbiterHandle>,
 }
 
+type Forget = dyn Fn(&SessionId) -> Option<Box<dyn Any>> + Send + Sync;
+
 impl LiveSessions {
-    /// None yet. Of each that has ended, `forget` is told.
-    pub(crate) fn new(forget: impl Fn(&SessionId) + Send + Sync + 'static) -> LiveSessions {
+    /// None yet. Of each that has ended, `forget` is told, and returns what it had of it.
+    pub(crate) fn new(
+        forget: impl Fn(&SessionId) -> Option<Box<dyn Any>> + Send + Sync + 'static,
+    ) -> LiveSessions {
         LiveSessions {
             scopes: DashMap::new(),
             forget: Box::new(forget),
@@ -161,8 +166,10 @@ impl Place for Held {
         self.connected();
         self.live.scopes.remove(&self.id);
         self.on_worker.fetch_sub(1, Ordering::AcqRel);
-        (self.live.forget)(&self.id);
+        let registered = (self.live.forget)(&self.id);
         self.live.sessions.send_modify(|count| *count -= 1);
+        // Last: with the last handle goes what the application has put there, whose drop may panic.
+        drop(registered);
     }
 
     fn is_stopping(&self) -> bool {

@@ -86,7 +86,7 @@ pub(crate) enum IceToAbove {
     /// Datagrams of the protocol that it takes, from an address that ICE has authenticated.
     Datagrams {
         batch: Vec<Segments>,
-        /// With the batch that is dropped last.
+        /// With the first batch of a wake; one of another protocol has none of its own.
         permit: Option<Permit>,
     },
     /// There is a pair to send on, or another one; and which ICE role we have.

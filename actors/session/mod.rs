@@ -10,4 +10,5 @@ pub(crate) mod member;
 pub(crate) mod permits;
 pub(crate) mod place;
 pub(crate) mod scope;
+pub(crate) mod shown;
 pub(crate) mod state_cell;

@@ -21,8 +21,6 @@ use crate::base::id::SessionId;
 use crate::base::kind::{ActorKind, ByTransport};
 use crate::base::options::SessionOptions;
 use crate::base::state::Phase;
-use crate::base::transport::gatherer::IceGathererState;
-use crate::base::transport::ice::IceTransportState;
 use crate::base::transport::session::{SessionEvent, SessionState};
 use crate::kit::address::{Address, Meter, Metered};
 use crate::kit::faults::Faults;
@@ -32,7 +30,8 @@ use crate::session::control::CloseFrom;
 use crate::session::events::Events;
 use crate::session::member::{Member, Members};
 use crate::session::place::Place;
-use crate::session::state_cell::{Cell, StateCell};
+use crate::session::shown::{GathererScope, IceScope};
+use crate::session::state_cell::StateCell;
 
 /// Where a session runs, and who looks after it.
 pub(crate) struct Home {
@@ -83,36 +82,6 @@ pub(crate) struct Scope {
     certificate: dtls::Certificate,
     /// The one that the application has made last.
     connection: ArcSwap<Connection>,
-}
-
-/// What a gatherer shows.
-pub(crate) struct GathererScope {
-    pub(crate) state: StateCell<IceGathererState>,
-    pub(crate) parameters: ArcSwap<ice::Parameters>,
-    pub(crate) candidates: ArcSwap<Vec<ice::Candidate>>,
-}
-
-/// What an ICE transport shows.
-pub(crate) struct IceScope {
-    pub(crate) state: StateCell<IceTransportState>,
-    pub(crate) role: ArcSwap<ice::Role>,
-    pub(crate) remote_parameters: ArcSwapOption<ice::Parameters>,
-    pub(crate) remote_candidates: ArcSwap<Vec<ice::Candidate>>,
-    /// An ICE restart was asked for, and the peer has not come with new parameters yet.
-    pub(crate) restart_needed: AtomicBool,
-    pub(crate) selected: ArcSwapOption<ice::SelectedPair>,
-}
-
-impl Member for GathererScope {
-    fn cell(&self) -> &dyn Cell {
-        &self.state
-    }
-}
-
-impl Member for IceScope {
-    fn cell(&self) -> &dyn Cell {
-        &self.state
-    }
 }
 
 impl Scope {

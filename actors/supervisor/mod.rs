@@ -130,20 +130,22 @@ impl SessionSupervisor {
     }
 
     /// What cannot live without the transport below falls with it. An association has nothing left to
-    /// do then; ICE ends with its session.
-    fn fall(&mut self) {
+    /// do then; ICE ends with its session. Returns whether something fell.
+    fn fall(&mut self) -> bool {
+        let mut fell = false;
         for kind in ActorKind::ALL {
             let below = kind.below().filter(|_| kind.falls_with_below());
             if below.is_none_or(|below| self.phase(below) != Phase::Failed) {
                 continue;
             }
             if !matches!(self.phase(kind), Phase::Failed | Phase::Closed) {
-                self.fail(TransportError::new(kind, Reason::LowerLayer));
+                fell |= self.fail(TransportError::new(kind, Reason::LowerLayer));
             }
             if kind.is_renewed() {
                 self.children.ask_to_stop(kind);
             }
         }
+        fell
     }
 
     fn fail(&self, error: TransportError) -> bool {
@@ -196,7 +198,9 @@ impl SessionSupervisor {
     /// What the transports' states mean for the session's life.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         self.derive_state();
-        self.fall();
+        if self.fall() {
+            self.derive_state();
+        }
         // The peer has closed, or the transport came to its end: nothing can follow on it.
         let ended = |kind: ActorKind| {
             kind.is_renewed()

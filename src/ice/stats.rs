@@ -158,7 +158,11 @@ impl Counters {
     }
 
     pub(super) fn drop(&mut self, reason: Dropped) {
-        self.dropped[reason as usize] += 1;
+        self.drop_many(reason, 1);
+    }
+
+    pub(super) fn drop_many(&mut self, reason: Dropped, datagrams: usize) {
+        self.dropped[reason as usize] += datagrams as u64;
     }
 }
 

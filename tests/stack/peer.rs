@@ -80,7 +80,7 @@ impl Peer {
         let path = Path::udp(self.base, from);
         match classify(&datagram) {
             Some(Kind::Stun) => self.ice.handle_datagram(now, path, &datagram),
-            Some(Kind::Dtls) if self.ice.handle_data(now, &path) => {
+            Some(Kind::Dtls) if self.ice.handle_data(now, &path, 1) => {
                 self.dtls.handle_datagram(now, &datagram);
             }
             _ => {}

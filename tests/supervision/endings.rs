@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_rtc::chaos::{Fault, Moment};
 use actix_rtc::{
-    ActorKind, Config, DataChannelOptions, Message, Reason, SctpTransportState, SessionOptions,
+    ActorKind, Config, DataChannelOptions, IceError, IceTransportState, Message, Reason,
+    SctpTransportState, SessionOptions,
 };
 
 use crate::bed::{Heard, Neighbours, same};
@@ -38,6 +39,33 @@ async fn a_restart_budget_that_is_spent_is_the_end() {
         within(struck.closed()).await;
         pair.close().await;
     }
+}
+
+/// Without sockets ICE cannot be started again: it says so, and the session's end is not put off.
+#[tokio::test]
+async fn ice_does_not_start_on_a_gatherer_that_has_failed() {
+    let mut config = config(1);
+    config.gatherer_restart.max_restarts = 0;
+    // Longer than the test takes to try: what ends the session is the linger.
+    config.ice_grace = Duration::from_secs(3_600);
+    let rtc = start(config);
+    let pair = Pair::new(&rtc);
+    pair.connect().await;
+    let struck = &pair.answerer;
+    let mut heard = Heard::of(struck);
+    struck.inject(ActorKind::Gatherer, Fault::Panic, Moment::Now);
+    heard.until("ice failed").await;
+    heard.until("session failed").await;
+    let mut remote = struck.ice().remote_parameters().unwrap();
+    remote.username_fragment = "another1".into();
+    let started = within(struck.ice().start(remote)).await;
+    assert!(
+        matches!(&started, Err(IceError::Failed(error)) if error.actor == ActorKind::Gatherer),
+        "{started:?}"
+    );
+    assert_eq!(struck.ice().state(), IceTransportState::Failed);
+    heard.until("session closed").await;
+    pair.close().await;
 }
 
 /// Each kind of actor has a budget of its own, and what one has spent is not missing to the other.

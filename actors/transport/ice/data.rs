@@ -64,20 +64,21 @@ impl IceActor {
                 for datagram in segments.iter() {
                     self.agent.handle_datagram(now, path, &datagram);
                 }
-            } else if let Some(taker) = self.above.of(kind) {
-                if self.agent.handle_data(now, &path) {
-                    let (count, bytes) = (segments.count(), segments.len());
-                    self.agent.count_received(&path, count, bytes);
+                continue;
+            }
+            let (count, bytes) = (segments.count(), segments.len());
+            let taker = self.above.of(kind);
+            // DTLS may come before there is a DTLS transport: the peer is heard all the same.
+            if taker.is_none() && kind != Kind::Dtls {
+                all_data = false;
+                metrics.ice.unknown_protocol.increment(count as u64);
+            } else if self.agent.handle_data(now, &path, count) {
+                self.agent.count_received(&path, count, bytes);
+                if let Some(taker) = taker {
                     taker.batch.push(segments);
-                } else {
-                    all_data = false;
                 }
             } else {
                 all_data = false;
-                metrics
-                    .ice
-                    .unknown_protocol
-                    .increment(segments.count() as u64);
             }
         }
         all_data

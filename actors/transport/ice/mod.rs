@@ -226,10 +226,16 @@ impl IceActor {
     }
 
     fn start(&mut self, remote: Parameters) -> Result<(), IceError> {
-        match self.scope.gatherer.state.get() {
+        let gatherer = &self.scope.gatherer.state;
+        match gatherer.get() {
             IceGathererState::New => return Err(IceError::NotGathered),
             IceGathererState::Closed => return Err(IceError::Closed),
-            _ => {}
+            // Its sockets are gone for good: there is nothing to check from.
+            IceGathererState::Failed => {
+                let failure = gatherer.failure().map(|error| (*error).clone());
+                return Err(failure.map_or(IceError::Closed, IceError::Failed));
+            }
+            IceGathererState::Gathering | IceGathererState::Complete => {}
         }
         self.agent.start(now(), remote.clone())?;
         let known = self.scope.ice.remote_parameters.load();
@@ -275,10 +281,10 @@ impl Supervised for IceActor {
     /// the application is asked for an ICE restart: DTLS and SCTP wait for it. Where not, the peer
     /// may know the credentials already, and they stay.
     ///
-    /// Nothing that the old one made is kept. The gatherer tells the local candidates again. What
-    /// was given from outside and never written by the old one stays: the scope, who is below, and
-    /// who is above. So does what the application reads in the scope, since each value there is
-    /// stored whole: the role, and the peer's candidates, which the peer will not tell again.
+    /// Of the old one's own fields nothing is kept but who is below and above, which were given
+    /// from outside. The gatherer tells the local candidates again. What the application reads in
+    /// the scope stays, since each value there was stored whole: the role, and the peer's
+    /// candidates, which the peer will not tell again. That it had no more is forgotten.
     fn restarting(&mut self, ctx: &mut Context<Self>) {
         let started = self.is_started();
         if started {

@@ -374,14 +374,14 @@ fn an_unreachable_network_does_not_stall_the_list() {
 fn data_is_believed_only_from_authenticated_paths() {
     let mut link = Link::connected();
     let (now, path) = (link.now, link.agents[A].send_path().unwrap());
-    assert!(link.agents[A].handle_data(now, &path));
+    assert!(link.agents[A].handle_data(now, &path, 1));
     let other = Path::udp(path.local, addr("10.6.6.6:6"));
-    assert!(!link.agents[A].handle_data(now, &other));
+    assert!(!link.agents[A].handle_data(now, &other, 3));
     assert_eq!(
         link.agents[A]
             .counters()
             .dropped(Dropped::UnauthenticatedData),
-        1
+        3
     );
 }
 
@@ -393,11 +393,11 @@ fn data_that_stops_coming_is_asked_after() {
     let agent = &mut link.agents[A];
     let due = |agent: &mut Agent| agent.poll_timeout().unwrap() - start;
     assert!(due(agent) > 3 * patience, "the next consent check");
-    assert!(agent.handle_data(start, &path));
+    assert!(agent.handle_data(start, &path, 1));
     assert_eq!(due(agent), patience);
     // It goes on coming, and is looked after all the same.
     let last = patience * 3 / 4;
-    agent.handle_data(start + last, &path);
+    agent.handle_data(start + last, &path, 1);
     assert_eq!(due(agent), patience);
     agent.handle_timeout(start + patience);
     assert_eq!(agent.poll_transmit(start + patience), None);

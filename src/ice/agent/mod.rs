@@ -262,8 +262,8 @@ impl Agent {
     }
 
     /// Asks whether DTLS or RTP from this path may be believed to come from the peer, and notes
-    /// that something came. `false` is counted.
-    pub fn handle_data(&mut self, now: Instant, path: &Path) -> bool {
+    /// that something came: so many datagrams. `false` is counted for each of them.
+    pub fn handle_data(&mut self, now: Instant, path: &Path, datagrams: usize) -> bool {
         let now = self.clock.advance(now);
         if self.active_pair().is_some_and(|pair| pair.path == *path) {
             if let Some(consent) = &mut self.consent {
@@ -273,7 +273,8 @@ impl Agent {
         }
         let known = self.authenticated.contains(path);
         if !known {
-            self.counters.drop(Dropped::UnauthenticatedData);
+            let dropped = Dropped::UnauthenticatedData;
+            self.counters.drop_many(dropped, datagrams);
         }
         known
     }

@@ -65,7 +65,7 @@ impl Fuzz {
             7 => agent.set_role([Role::Controlling, Role::Controlled][usize::from(x & 1)]),
             8 => agent.handle_send_error(now, path),
             9 => {
-                if agent.handle_data(now, &path) {
+                if agent.handle_data(now, &path, 1) {
                     agent.count_received(&path, 1, usize::from(x));
                 }
                 agent.note_sent(now, usize::from(y), usize::from(x));

@@ -263,7 +263,7 @@ impl Peer {
                 self.agent.handle_datagram(now, path, &payload);
             }
             None => {
-                let believed = self.agent.handle_data(now, &path);
+                let believed = self.agent.handle_data(now, &path, 1);
                 self.received.push(Received {
                     at: now - self.start,
                     path,
